@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+#
+# rondo. `make help` lists the targets. Each folder's build.mk says what is built in it; this file
+# has the rules they share.
+#
+#   V=1                 show the commands          O=dir      build there instead of build/
+#   SANITIZE=address,undefined                     WERROR=0   warnings are not errors
+#   prefix= DESTDIR=    where to install           CC= CLANG= BPFTOOL=
+
+MAKEFLAGS += -rR --no-print-directory
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.SECONDARY:
+
+VERSION := $(shell sed -n 's/^\#define RONDO_VERSION "\(.*\)"/\1/p' lib/include/rondo.h)
+
+ifeq ($(origin CC),default)
+CC = gcc
+endif
+CLANG ?= clang
+AR ?= ar
+BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/bin/bpftool /usr/local/sbin/bpftool) bpftool)
+PKG_CONFIG ?= pkg-config
+O ?= build
+prefix ?= /usr/local
+exec_prefix ?= $(prefix)
+bindir ?= $(exec_prefix)/bin
+sbindir ?= $(exec_prefix)/sbin
+libdir ?= $(exec_prefix)/lib
+includedir ?= $(prefix)/include
+mandir ?= $(prefix)/share/man
+docdir ?= $(prefix)/share/doc/rondo
+WERROR ?= 1
+SANITIZE ?=
+
+# A sanitized build has its own tree, so that it never mixes objects with a plain one.
+comma := ,
+ifneq ($(SANITIZE),)
+OUT := $(O)/$(subst $(comma),-,$(SANITIZE))
+SAN := -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all
+else
+OUT := $(O)
+SAN :=
+endif
+
+WARN := -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes -Wundef -Wshadow -Wpointer-arith \
+	-Wwrite-strings $(if $(filter 1,$(WERROR)),-Werror)
+CFLAGS ?= -O2 -g
+BASE_CFLAGS := -std=gnu11 $(WARN) -D_GNU_SOURCE -fno-strict-aliasing $(SAN)
+LDFLAGS ?=
+
+ifeq ($(V),1)
+Q :=
+say = @:
+else
+Q := @
+say = @printf '  %-7s %s\n' $(1) $(2)
+endif
+
+# $(call objects,SOURCES): the objects of C sources. $(call pic,SOURCES): the same, for a shared library.
+objects = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
+pic = $(patsubst %.c,$(OUT)/obj/%.pic.o,$(1))
+
+# Filled by the build.mk files.
+ALL :=
+CLEAN :=
+INSTALL :=
+TESTS :=
+PUBLIC_INCLUDE := -Ilib/include
+
+include lib/build.mk
+include bpf/build.mk
+include userspace/build.mk
+include vmm-demo/build.mk
+include tools/build.mk
+include tests/build.mk
+
+.PHONY: all
+all: $(ALL) ## build everything (no root, no network)
+
+# Per-target variable INC adds include directories, DEFS adds defines.
+$(OUT)/obj/%.o: %.c Makefile
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_CFLAGS) $(CFLAGS) $(PUBLIC_INCLUDE) $(INC) $(DEFS) -MMD -MP -c -o $@ $<
+
+$(OUT)/obj/%.pic.o: %.c Makefile
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_CFLAGS) $(CFLAGS) $(PUBLIC_INCLUDE) $(INC) $(DEFS) -fPIC -fvisibility=hidden -MMD -MP -c -o $@ $<
+
+# link: $^ without what is no object or archive, then LIBS.
+define link
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(SAN) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
+endef
+
+-include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
+
+.PHONY: clean
+clean: ## remove what was built
+	$(call say,CLEAN,$(O))
+	$(Q)rm -rf -- $(O)
+
+.PHONY: help
+help: ## this list
+	@printf 'rondo %s\n\ntargets:\n' '$(VERSION)'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | sort | expand -t 16
+	@printf '\nvariables: V=1  O=dir  SANITIZE=address,undefined  WERROR=0  DESTDIR=  prefix=\n'

@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * rondo.h - librondo, an embedded round-robin time-series store
+ *
+ * A Store is a directory.  It holds Series (a name plus labels), each of which belongs to a
+ * Schema: the Tiers (resolution and retention) and the consolidation functions of a class of
+ * metrics.  Every tier of a schema is one memory-mapped file, its Slab, whose size follows from
+ * the schema and never changes.  This header is all there is to know; docs/STORAGE_FORMAT.md has
+ * the bytes.
+ *
+ *	rondo_store_open(path, &opts, &store);          // opts: create it with these schemas
+ *	rondo_series_register(store, &def, &series);    // once per series
+ *	rondo_add(series, now_ns, 1);                   // hot path: no lock, no allocation, no syscall
+ *	rondo_consolidate(store, now_ns, 0);            // about once a second, from your own loop
+ *
+ * CAVEATS
+ *
+ * - One writer per series.  A series may be recorded by any thread, but by one at a time; handing
+ *   it to another thread needs a happens-before (a mutex, a join), nothing else.  Different series
+ *   never share a cell, so any number of threads may record at once.
+ * - Two series of one store may share a cache line only in their handles and at page borders of
+ *   the directory, never in their data.
+ * - One writing process per store (an OFD lock on its directory file, released by the kernel when
+ *   the process ends).  A second one, or a second open for writing in the same process, gets
+ *   RONDO_E_LOCKED.  Any number of processes may open it read-only meanwhile.
+ * - After fork() the child has neither the mappings (MADV_DONTFORK) nor, after exec, the
+ *   descriptors (O_CLOEXEC): it must not touch the store, not even to close it.
+ * - Network filesystems: don't.  The store relies on shared mappings and OFD locks.
+ * - Crash of the process (kill -9): nothing that was recorded is lost, there is no recovery pass.
+ *   Power loss: what the kernel had not written back is lost, as whole cells of six ticks; what is
+ *   there is right, except that a counter's tick may hold a prefix of its increments and a gauge's
+ *   tick an earlier value of that tick.  rondo_store_sync() makes all that was recorded before
+ *   durable.
+ * - Values carry no checksum: a bit flipped inside a stored value by the medium can't be seen.  The
+ *   superblock, the schemas, the slab headers and the directory entries do.
+ * - A file that is truncated or whose medium fails under the mapping raises SIGBUS in the toucher;
+ *   open, query and consolidate check the file's size first.
+ * - Clock steps: a timestamp more than max_ahead after the last known now is refused
+ *   (RONDO_E_FUTURE), one whose window has been closed or whose cell is gone is refused
+ *   (RONDO_E_TOO_OLD).  "The last known now" is what rondo_consolidate() was last told, upwards and
+ *   downwards, and each series' own newest tick.
+ *
+ * CONVENTIONS
+ *
+ * Timestamps are u64 nanoseconds since the epoch, UTC.  A point's timestamp is the start of its
+ * tick or window.  Functions return 0 or a negative enum rondo_error unless they say otherwise;
+ * results come through out-parameters, which are set only on success.  The library never prints,
+ * exits, aborts, reads the environment, starts a thread or installs a signal handler.
+ *
+ * Structs whose first member is `size` may grow: set it to sizeof(the struct), and zero the rest
+ * of what you don't set.  A NULL opts, or a zero member, means the default.
+ *
+ * Threads: record, add and batch as above.  All calls on one store other than these may be made
+ * from any thread; the library serialises them by a lock of its own.  Iterators and queries belong
+ * to the thread that made them.
+ */
+#ifndef RONDO_H
+#define RONDO_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define RONDO_VERSION_MAJOR 0
+#define RONDO_VERSION_MINOR 1
+#define RONDO_VERSION_PATCH 0
+#define RONDO_VERSION "0.1.0"
+
+#if defined(__GNUC__)
+#define RONDO_API __attribute__((visibility("default")))
+#else
+#define RONDO_API
+#endif
+
+/* ------------------------------------------------------------------------------------------ */
+/* Errors                                                                                     */
+
+/* Fixed numbers; a number is never reused.  rondo_strerror() has a sentence for each. */
+enum rondo_error {
+	RONDO_OK = 0,
+	RONDO_MORE = 1,            /* not an error: the budget ran out, call again */
+	RONDO_E_INVALID = -1,      /* an argument is out of its range */
+	RONDO_E_NOMEM = -2,        /* malloc failed */
+	RONDO_E_IO = -3,           /* a system call failed; errno says why */
+	RONDO_E_NOT_FOUND = -4,    /* no such store, series, schema, tier or function */
+	RONDO_E_EXISTS = -5,       /* a store is already there */
+	RONDO_E_LOCKED = -6,       /* another process, or handle, has it open for writing */
+	RONDO_E_READ_ONLY = -7,    /* the store was opened read-only */
+	RONDO_E_CORRUPT = -8,      /* a checksum, size or field does not fit */
+	RONDO_E_VERSION = -9,      /* a newer format version, or a feature that we don't know */
+	RONDO_E_ENDIAN = -10,      /* written by, or opened on, a big-endian machine */
+	RONDO_E_NO_SPACE = -11,    /* the disk is full */
+	RONDO_E_FULL = -12,        /* the schema's max_series are in use */
+	RONDO_E_NAME = -13,        /* a metric name, label name or label value is not allowed */
+	RONDO_E_TOO_LONG = -14,    /* name and labels don't fit into a directory entry */
+	RONDO_E_NO_SCHEMA = -15,   /* no schema's selector matches the series */
+	RONDO_E_KIND = -16,        /* the call is not for this kind of series */
+	RONDO_E_VALUE = -17,       /* NaN, infinite, or a negative increment */
+	RONDO_E_TOO_OLD = -18,     /* the tick's window is closed or its cell is gone */
+	RONDO_E_FUTURE = -19,      /* further ahead of now than the schema's max_ahead */
+	RONDO_E_RETIRED = -20,     /* the series was retired */
+	RONDO_E_SELECTOR = -21,    /* the selector does not parse */
+	RONDO_E_SCHEMA = -22,      /* the schema breaks a rule, or differs from the store's */
+	RONDO_E_FAILED = -23,      /* the store's files failed under it; close and reopen */
+};
+
+/* A sentence for an error, without a full stop; "unknown error" for other numbers.  Static storage. */
+RONDO_API const char *rondo_strerror(int error);
+
+/* "0.1.0": the version of the library that is linked, as opposed to RONDO_VERSION. */
+RONDO_API const char *rondo_version(void);
+
+/* ------------------------------------------------------------------------------------------ */
+/* Schemas                                                                                    */
+
+/* What a series holds per tick of the finest tier. */
+enum rondo_kind {
+	RONDO_GAUGE = 1,   /* the last value recorded within the tick */
+	RONDO_COUNTER = 2, /* the sum of the increments added within the tick */
+};
+
+/*
+ * Consolidation functions, and functions derived from them at query time.  "Known ticks" are the
+ * finest tier's ticks in which something was recorded.
+ */
+enum rondo_function {
+	RONDO_FN_DEFAULT = 0, /* GAUGE: avg, or what the schema has in the order avg last max min
+	                         sum count; COUNTER: sum */
+	RONDO_FN_AVG = 1,     /* mean over the known ticks */
+	RONDO_FN_MIN = 2,
+	RONDO_FN_MAX = 3,
+	RONDO_FN_LAST = 4,    /* value of the latest known tick */
+	RONDO_FN_SUM = 5,     /* sum over the known ticks; for a COUNTER the increase */
+	RONDO_FN_COUNT = 6,   /* number of known ticks (exact up to 1,023 a window, scaled beyond) */
+	RONDO_FN_TOTAL = 7,   /* COUNTER: cumulative, at the window's end; needs the function in the
+	                         first upper tier, else it starts with the stored history */
+	RONDO_FN_RATE = 8,    /* COUNTER, derived: sum per second of window */
+};
+
+/* The bit of a function in a set of functions. */
+#define RONDO_FN(f) (1u << (f))
+#define RONDO_FNS_AVG RONDO_FN(RONDO_FN_AVG)
+#define RONDO_FNS_MIN RONDO_FN(RONDO_FN_MIN)
+#define RONDO_FNS_MAX RONDO_FN(RONDO_FN_MAX)
+#define RONDO_FNS_LAST RONDO_FN(RONDO_FN_LAST)
+#define RONDO_FNS_SUM RONDO_FN(RONDO_FN_SUM)
+#define RONDO_FNS_COUNT RONDO_FN(RONDO_FN_COUNT)
+#define RONDO_FNS_TOTAL RONDO_FN(RONDO_FN_TOTAL)
+
+/*
+ * One tier.  interval_ns: >= 1 ms; in upper tiers a multiple (>= 2) of the finer tier's.
+ * retention_ns: a positive multiple of interval_ns; a tier under another one must retain at least
+ * two of that one's windows plus the grace.  functions: a set of RONDO_FNS_*; ignored in the
+ * finest tier, where the tick's value serves all of them; RONDO_FNS_TOTAL only in the first upper
+ * tier.  A function of a coarser tier makes the finer ones keep what it is computed from.
+ */
+struct rondo_tier {
+	uint64_t interval_ns;
+	uint64_t retention_ns;
+	uint32_t functions;
+	uint32_t reserved; /* 0 */
+};
+
+#define RONDO_TIERS_MAX 44
+#define RONDO_SCHEMAS_MAX 64
+#define RONDO_SCHEMA_NAME_MAX 63
+#define RONDO_SELECTOR_MAX 511
+
+/* What to do when a series is to be registered and max_series are in use. */
+enum rondo_on_full {
+	RONDO_ON_FULL_REFUSE = 0,  /* RONDO_E_FULL */
+	RONDO_ON_FULL_RECLAIM = 1, /* take the slot that was retired longest ago, if reclaim_delay_ns
+	                              have passed since, else RONDO_E_FULL */
+};
+
+/*
+ * A class of metrics.  The first schema of a store whose selector matches a series takes it.
+ *
+ * name: 1 to 63 bytes of [a-zA-Z0-9_-], unique in the store.  selector: see rondo_iter_begin();
+ * NULL or "" matches all.  tiers[n_tiers]: finest first.  max_series: 1 to 16,777,216.
+ * reclaim_delay_ns: 0 is 60 s.  max_ahead_ns: 0 is 60 s.  grace_ns: how long after its end a window
+ * stays open for late data; 0 is max(2 s, six of the finest ticks), and less than six of the
+ * finest ticks is refused.  xff: the share of a window's ticks that may be unknown (rrdtool's sense), in
+ * [0, 1); applied by queries only, never to a counter's sum, count, max or total; 0 is 0.5, use
+ * RONDO_XFF_NONE for "none may be unknown".
+ */
+struct rondo_schema {
+	size_t size;
+	const char *name;
+	const char *selector;
+	const struct rondo_tier *tiers;
+	uint32_t n_tiers;
+	uint32_t max_series;
+	enum rondo_on_full on_full;
+	uint64_t reclaim_delay_ns;
+	uint64_t max_ahead_ns;
+	uint64_t grace_ns;
+	double xff;
+};
+
+#define RONDO_XFF_NONE (-1.0)
+
+/* What a set of schemas will take: exact, the files have these sizes from creation on. */
+struct rondo_plan {
+	uint64_t bytes;           /* all files together */
+	uint64_t directory_bytes; /* superblock, schemas, series directory */
+	uint64_t slab_bytes;
+	uint64_t series;          /* sum of max_series */
+};
+
+/*
+ * Sizes of a store with these schemas; checks the schemas by the same rules as creation does.
+ * entry_size as in rondo_open_opts.  detail (may be NULL): a buffer of detail_size bytes for a
+ * sentence that names what is wrong.  RONDO_E_SCHEMA, RONDO_E_SELECTOR, RONDO_E_INVALID.
+ */
+RONDO_API int rondo_plan(const struct rondo_schema *schemas, size_t n_schemas, uint32_t entry_size,
+			 struct rondo_plan *plan, char *detail, size_t detail_size);
+
+/* ------------------------------------------------------------------------------------------ */
+/* Stores                                                                                     */
+
+typedef struct rondo_store rondo_store;
+
+enum rondo_open_flags {
+	RONDO_OPEN_READ_ONLY = 1u << 0, /* no lock, nothing is written; the writer may be live */
+	RONDO_OPEN_CREATE = 1u << 1,    /* create the store if it isn't there, from schemas[] */
+	RONDO_OPEN_EXCLUSIVE = 1u << 2, /* with CREATE: RONDO_E_EXISTS if it is there */
+};
+
+/*
+ * flags: rondo_open_flags; 0 opens an existing store for writing.  schemas[n_schemas]: for CREATE;
+ * an existing store must have the same ones, else RONDO_E_SCHEMA.  Copied.  entry_size: bytes of a
+ * directory entry, a power of two from 256 to 4096, 0 is 512; key, unit and help of a series must
+ * fit into it less 40 bytes.  mode: permissions of created files, 0 is 0644 (directory: plus x
+ * where there is r).  detail: a buffer for a sentence that names the file and what is wrong with
+ * it; NULL for none.
+ */
+struct rondo_open_opts {
+	size_t size;
+	uint32_t flags;
+	uint32_t entry_size;
+	uint32_t mode;
+	const struct rondo_schema *schemas;
+	size_t n_schemas;
+	char *detail;
+	size_t detail_size;
+};
+
+/*
+ * Opens (or creates) the store in directory `path`; its parent must exist.  Creation is atomic:
+ * a directory without a complete superblock is not a store, and is completed by the next CREATE.
+ * *store is the caller's, to be closed.  Errors: RONDO_E_NOT_FOUND, _EXISTS, _LOCKED, _CORRUPT,
+ * _VERSION, _ENDIAN, _NO_SPACE, _SCHEMA, _SELECTOR, _NOMEM, _IO, _INVALID.
+ */
+RONDO_API int rondo_store_open(const char *path, const struct rondo_open_opts *opts,
+			       rondo_store **store);
+
+/*
+ * Syncs (unless read-only), marks the store clean, frees all handles.  NULL is allowed.  Series
+ * handles, iterators and queries of the store must not be used afterwards.
+ * RONDO_E_IO if the data could not be synced; the store is closed all the same.
+ */
+RONDO_API int rondo_store_close(rondo_store *store);
+
+/* Makes all that was recorded before the call durable: slabs first, then the directory. */
+RONDO_API int rondo_store_sync(rondo_store *store);
+
+/* A snapshot of what a store is and has.  Counters are since it was opened, by this handle. */
+struct rondo_store_info {
+	size_t size;
+	uint32_t format_version;
+	uint32_t n_schemas;
+	uint32_t unclean_opens; /* how often it was opened after an unclean end */
+	uint32_t entry_size;
+	uint64_t created_ns;
+	uint64_t bytes;         /* exact size of all its files */
+	uint64_t series_live;
+	uint64_t series_retired;
+	uint64_t series_max;
+	uint64_t registered;    /* series registered for the first time */
+	uint64_t reclaimed;     /* slots of retired series given to new ones */
+	uint64_t too_old;       /* refusals by cause */
+	uint64_t future;
+	uint64_t invalid;       /* RONDO_E_VALUE, _KIND, _RETIRED */
+	uint64_t full;
+};
+
+RONDO_API int rondo_store_info(rondo_store *store, struct rondo_store_info *info);
+
+/*
+ * The schema number `index` (0 to n_schemas-1).  Strings and tiers are the store's and live until
+ * it is closed.  functions of each tier are all that can be queried there, those kept for coarser
+ * tiers included.  RONDO_E_NOT_FOUND beyond the last.
+ */
+RONDO_API int rondo_store_schema(rondo_store *store, uint32_t index, struct rondo_schema *schema);
+
+/*
+ * The start of the newest tick that any series of the schema holds in the finest tier.
+ * RONDO_E_NOT_FOUND if there is none.  Reads every cell of the tier: for tools, not for loops.
+ */
+RONDO_API int rondo_store_newest(rondo_store *store, uint32_t schema_index, uint64_t *ts_ns);
+
+/* ------------------------------------------------------------------------------------------ */
+/* Series                                                                                     */
+
+struct rondo_label {
+	const char *name;
+	const char *value;
+};
+
+/*
+ * name: [a-zA-Z_:][a-zA-Z0-9_:]*.  labels: any order, names [a-zA-Z_][a-zA-Z0-9_]* without a
+ * leading "__", each once; values non-empty UTF-8 without NUL (Prometheus' data model).  unit, help:
+ * NULL or text, UTF-8; unit at most 31 bytes.  All are copied.
+ */
+struct rondo_series_def {
+	size_t size;
+	const char *name;
+	const struct rondo_label *labels;
+	size_t n_labels;
+	enum rondo_kind kind;
+	const char *unit;
+	const char *help;
+};
+
+/*
+ * The handle of a series that is being written.  It is the store's and lives until the store is
+ * closed.  The members are documented because the inline functions below use them, and are for
+ * nobody else to read or write.
+ */
+typedef struct rondo_series {
+	uint64_t *slot;  /* where the current tick's value is, in the mapped slab */
+	uint64_t start;  /* first nanosecond of that tick */
+	uint64_t span;   /* its length in ns; 0: every call takes the slow path */
+	uint32_t index;  /* of the series slot in its schema */
+	uint32_t kind;   /* enum rondo_kind */
+} rondo_series;
+
+/* Identity of a series for reading, in any process: schema, slot and generation. 0 is none. */
+typedef uint64_t rondo_id;
+
+/*
+ * Registers a series, or returns the handle of the one with the same name and labels; a retired one
+ * is continued.  Allocates, locks, may sync a page: not for hot paths.  unit and help of a series
+ * that exists stay as they are.  RONDO_E_NAME, _TOO_LONG, _NO_SCHEMA, _FULL,
+ * _KIND (exists as another kind), _READ_ONLY, _NOMEM, _IO.
+ */
+RONDO_API int rondo_series_register(rondo_store *store, const struct rondo_series_def *def,
+				    rondo_series **series);
+
+/*
+ * Says that a series will get no more data: its history stays readable until the tiers let go of
+ * it or its slot is reclaimed.  To be called by, or after, the series' writer.  Recording through
+ * the handle afterwards gives RONDO_E_RETIRED (until the series is registered again).
+ */
+RONDO_API int rondo_series_retire(rondo_store *store, rondo_series *series, uint64_t now_ns);
+
+/* The identity of a registered series. */
+RONDO_API rondo_id rondo_series_id(rondo_store *store, const rondo_series *series);
+
+/* What the directory says of a series. Pointers as documented where one is handed out. */
+struct rondo_series_info {
+	size_t size;
+	rondo_id id;
+	const char *key;                  /* name{a="b",c="d"}, labels sorted, values escaped */
+	const char *name;
+	const struct rondo_label *labels; /* sorted by name, values unescaped */
+	size_t n_labels;
+	enum rondo_kind kind;
+	const char *unit;                 /* "" if none */
+	const char *help;                 /* "" if none */
+	uint32_t schema;                  /* index */
+	uint32_t retired;                 /* 1 if it is retired */
+	uint64_t retired_at_ns;
+};
+
+/* The identity of the series with this name and these labels (kind, unit, help are ignored). */
+RONDO_API int rondo_series_find(rondo_store *store, const struct rondo_series_def *def,
+				rondo_id *id);
+
+typedef struct rondo_iter rondo_iter;
+
+/*
+ * Iterates over the series (live and retired) that match a Prometheus selector:
+ * name{a="b",c!="d",e=~"f|g",h!~"i"}; every part is optional, NULL or "" matches all.  Regular
+ * expressions are POSIX extended and anchored at both ends; a label that a series does not have is
+ * "".  __name__ is the name.  The order is that of schemas, then of slots.
+ * RONDO_E_SELECTOR: detail (may be NULL) says where and why.
+ */
+RONDO_API int rondo_iter_begin(rondo_store *store, const char *selector, rondo_iter **iter,
+			       char *detail, size_t detail_size);
+
+/*
+ * The next series: 1 and *info, 0 at the end, or an error.  Strings live until the next call on
+ * this iterator.  Set info->size first.  A series that is registered meanwhile may or may not come.
+ */
+RONDO_API int rondo_iter_next(rondo_iter *iter, struct rondo_series_info *info);
+RONDO_API void rondo_iter_end(rondo_iter *iter);
+
+/* ------------------------------------------------------------------------------------------ */
+/* Recording                                                                                  */
+
+/* The one NaN that marks a slot without a value; never recorded, never returned. */
+#define RONDO_EMPTY UINT64_C(0x7ff7524f4e444f00)
+
+/* The largest increment that rondo_add() takes, so that a tick's sum stays finite. */
+#define RONDO_ADD_MAX 1e300
+
+/* The parts of record and add beyond the current tick; call the inline functions instead. */
+RONDO_API int rondo_record_slow(rondo_series *series, uint64_t ts_ns, double value);
+RONDO_API int rondo_add_slow(rondo_series *series, uint64_t ts_ns, double delta);
+
+/*
+ * GAUGE: sets the value of the tick that ts_ns lies in.  value: finite.  No allocation, no lock, no
+ * system call, wait-free.  RONDO_E_VALUE, _KIND, _TOO_OLD, _FUTURE, _RETIRED; refusals are counted.
+ */
+static inline int rondo_record(rondo_series *series, uint64_t ts_ns, double value)
+{
+	union {
+		double f;
+		uint64_t u;
+	} bits = { value };
+
+	if (__builtin_expect(ts_ns - series->start < series->span &&
+				     series->kind == RONDO_GAUGE && value - value == 0,
+			     1)) {
+		__atomic_store_n(series->slot, bits.u, __ATOMIC_RELEASE);
+		return RONDO_OK;
+	}
+	return rondo_record_slow(series, ts_ns, value);
+}
+
+/*
+ * COUNTER: adds to the tick that ts_ns lies in.  delta: 0 to RONDO_ADD_MAX; 0 says "known, and
+ * none happened", a tick without any add is unknown.  Otherwise as rondo_record().
+ */
+static inline int rondo_add(rondo_series *series, uint64_t ts_ns, double delta)
+{
+	union {
+		uint64_t u;
+		double f;
+	} sum;
+
+	if (__builtin_expect(ts_ns - series->start < series->span &&
+				     series->kind == RONDO_COUNTER && delta >= 0 &&
+				     delta <= RONDO_ADD_MAX,
+			     1)) {
+		sum.u = __atomic_load_n(series->slot, __ATOMIC_RELAXED);
+		if (sum.u == RONDO_EMPTY)
+			sum.f = 0;
+		sum.f += delta;
+		__atomic_store_n(series->slot, sum.u, __ATOMIC_RELEASE);
+		return RONDO_OK;
+	}
+	return rondo_add_slow(series, ts_ns, delta);
+}
+
+/*
+ * Records values[i] (GAUGE) or adds it (COUNTER) to series[i] for i < n, all at one time, of any
+ * schemas of any stores.  Faster than a loop.  A refused sample does not stop the others: returns
+ * the first error, and *refused (may be NULL) how many there were.  Same guarantees as record.
+ */
+RONDO_API int rondo_record_batch(rondo_series *const *series, const double *values, size_t n,
+				 uint64_t ts_ns, size_t *refused);
+
+/*
+ * The maintenance tick: closes every window of the upper tiers that ended more than the schema's
+ * grace before now_ns, finest tier first, oldest window first, and prepares the next rows for the
+ * writers.  Call it about once a second; calling it late or seldom costs nothing but lateness, as
+ * long as the finest tier still holds the data.  budget: at most about that many series windows,
+ * then RONDO_MORE; 0 is no limit.  Safe beside writers.  RONDO_E_READ_ONLY, _CORRUPT, _FAILED.
+ */
+RONDO_API int rondo_consolidate(rondo_store *store, uint64_t now_ns, uint64_t budget);
+
+/* ------------------------------------------------------------------------------------------ */
+/* Reading                                                                                    */
+
+#define RONDO_TIER_AUTO UINT32_MAX
+
+/*
+ * What to read.  Points whose window starts in [start_ns, end_ns); end_ns 0 is no limit.
+ * tier: index, finest is 0, or RONDO_TIER_AUTO: for each stretch of time the finest tier that still
+ * has it, whole windows, never overlapping.  step_ns (AUTO only): no tier finer than the coarsest
+ * whose interval is <= step_ns; 0 is the finest.
+ */
+struct rondo_range {
+	size_t size;
+	uint64_t start_ns;
+	uint64_t end_ns;
+	uint64_t step_ns;
+	uint32_t tier;
+	enum rondo_function function;
+};
+
+struct rondo_point {
+	uint64_t ts_ns; /* start of the tick or window */
+	double value;
+	uint32_t tier;  /* index; the schema says its interval */
+	uint32_t known; /* finest ticks that were known in the window */
+};
+
+/*
+ * Reads points of one series in order of time into points[cap]; *n says how many.  When *n == cap
+ * there may be more: go on from the last point's ts_ns + its tier's interval.  A tick or window
+ * without data has no point.  Lock-free; the writer may be live, in this process or another.
+ * RONDO_E_NOT_FOUND: the series is gone, or the tier or function doesn't exist there
+ * (rondo_store_schema() tells); RONDO_E_KIND: total or rate of a GAUGE.
+ */
+RONDO_API int rondo_read(rondo_store *store, rondo_id id, const struct rondo_range *range,
+			 struct rondo_point *points, size_t cap, size_t *n);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* RONDO_H */
