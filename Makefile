@@ -15,11 +15,13 @@ MAKEFLAGS += -rR --no-print-directory
 
 VERSION := $(shell sed -n 's/^\#define RONDO_VERSION "\(.*\)"/\1/p' lib/include/rondo.h)
 
-ifeq ($(origin CC),default)
-CC = gcc
+ifneq ($(filter default undefined,$(origin CC)),)
+CC := gcc
+endif
+ifneq ($(filter default undefined,$(origin AR)),)
+AR := ar
 endif
 CLANG ?= clang
-AR ?= ar
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/bin/bpftool /usr/local/sbin/bpftool) bpftool)
 PKG_CONFIG ?= pkg-config
 O ?= build
