@@ -20,7 +20,6 @@ export LC_ALL=C
 
 tap_n=0
 tap_bad=0
-started=()
 undo=()
 T=$(mktemp -d "${TMPDIR:-/tmp}/rondo-test.XXXXXX") || exit 1
 
@@ -37,7 +36,7 @@ tap_cleanup()
 	for ((i = ${#undo[@]} - 1; i >= 0; i--)); do
 		eval "${undo[i]}" >&2
 	done
-	for i in "${started[@]}"; do
+	for i in $(jobs -pr); do
 		kill -KILL "$i" 2>/dev/null
 	done
 	rm -rf -- "$T"
@@ -151,7 +150,6 @@ start()
 	shift
 	"$@" >"$T/$name.out" 2>"$T/$name.err" &
 	pid=$!
-	started+=("$pid")
 }
 
 # finish PID SECONDS: waits for a started program; its exit status, or 124 if it had to be killed.

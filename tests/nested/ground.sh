@@ -1,0 +1,227 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT OR Apache-2.0
+#
+# The nested ground: a machine with AMD's SVM that QEMU emulates in software (no /dev/kvm needed),
+# Debian's kernel with kvm-amd in it, and this machine's root directory shared into it, so that
+# every program that is here is there.
+#
+#	ground.sh prepare              get the kernel, pack the initramfs
+#	ground.sh run SCRIPT...        TAP tests, all in one boot; merged TAP on standard output
+#	ground.sh exec COMMAND...      one command; its output and its exit status
+#	ground.sh demo                 tools/demo.sh in there; what it leaves is copied to BUILD/demo
+#	ground.sh shell                a shell in there
+#
+# BUILD: the build tree; GROUND_DIR (BUILD/ground): where kernel, initramfs and results are kept.
+# TEST_TIMEOUT, BOOT_TIMEOUT: seconds. Exit status 77: it can't be had here, and why.
+
+set -u
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+SRC=${SRC:-$(cd "$here/../.." && pwd)}
+BUILD=$(realpath -m "${BUILD:-$SRC/build}")
+GROUND_DIR=$(realpath -m "${GROUND_DIR:-$BUILD/ground}")
+TEST_TIMEOUT=${TEST_TIMEOUT:-180}
+BOOT_TIMEOUT=${BOOT_TIMEOUT:-600}
+QEMU=${QEMU:-qemu-system-x86_64}
+export LC_ALL=C
+
+cant()
+{
+	echo "the nested ground can't be had: $*" >&2
+	exit 77
+}
+
+# Only these parts of a kernel package are unpacked: 14 of its 400 MB.
+module_dirs=(arch/x86/kvm virt drivers/virtio drivers/crypto/ccp drivers/char/hw_random
+	     fs/9p net/9p fs/netfs fs/fscache)
+
+# Debian's current kernel, not installed onto this machine: $GROUND_DIR/kernel/{boot,lib}.
+get_kernel()
+{
+	local package new=$GROUND_DIR/kernel.new deb patterns=() d
+	[ -e "$GROUND_DIR/kernel/release" ] && return
+	command -v apt-get >/dev/null || cant "it takes its kernel from Debian's archive by apt-get"
+	rm -rf "$new"
+	mkdir -p "$new" || exit 1
+	package=$(apt-cache depends linux-image-amd64 2>/dev/null |
+		  sed -n 's/^ *Depends: \(linux-image-[0-9].*-amd64\)$/\1/p' | head -n 1)
+	if [ -z "$package" ] && [ "$(id -u)" = 0 ]; then
+		apt-get update -qq >&2
+		package=$(apt-cache depends linux-image-amd64 2>/dev/null |
+			  sed -n 's/^ *Depends: \(linux-image-[0-9].*-amd64\)$/\1/p' | head -n 1)
+	fi
+	[ -n "$package" ] || cant "apt knows no linux-image-amd64 (apt-get update?)"
+	echo "ground: downloading $package (not installed, kept in $GROUND_DIR)" >&2
+	(cd "$new" && apt-get download -qq -o APT::Sandbox::User=root "$package") >&2 ||
+		{ [ "$(id -u)" = 0 ] && apt-get update -qq >&2 &&
+		  (cd "$new" && apt-get download -qq -o APT::Sandbox::User=root "$package") >&2; } ||
+		cant "apt-get download $package failed"
+	deb=$(echo "$new"/*.deb)
+	for d in "${module_dirs[@]}"; do
+		patterns+=("*/kernel/$d")
+	done
+	dpkg-deb --fsys-tarfile "$deb" |
+		tar -x -C "$new" --wildcards './boot/vmlinuz-*' '*/modules.builtin' \
+		    '*/modules.order' "${patterns[@]}" || cant "$deb can't be unpacked"
+	rm -f "$deb"
+	basename "$new"/boot/vmlinuz-* | sed 's/^vmlinuz-//' >"$new/release"
+	busybox depmod -b "$new" "$(cat "$new/release")" || cant "depmod failed"
+	rm -rf "$GROUND_DIR/kernel"
+	mv "$new" "$GROUND_DIR/kernel"
+}
+
+prepare()
+{
+	local p root=$GROUND_DIR/initramfs
+	[ "$(uname -m)" = x86_64 ] || cant "its programs are this machine's, and this is $(uname -m)"
+	for p in "$QEMU" busybox cpio gzip; do
+		command -v "$p" >/dev/null || cant "$p is not here (tools/deps.sh --for test)"
+	done
+	mkdir -p "$BUILD" "$GROUND_DIR" || exit 1
+	get_kernel
+	release=$(cat "$GROUND_DIR/kernel/release")
+	ground=nested-$(echo "$release" | cut -d. -f1,2)
+	if [ "$GROUND_DIR/initramfs.gz" -nt "$here/init" ] &&
+	   [ "$GROUND_DIR/initramfs.gz" -nt "$GROUND_DIR/kernel/release" ]; then
+		return
+	fi
+	rm -rf "$root"
+	mkdir -p "$root"/{bin,proc,sys,dev,lib/modules} || exit 1
+	cp "$(command -v busybox)" "$root/bin/busybox" &&
+		cp -r "$GROUND_DIR/kernel/lib/modules/$release" "$root/lib/modules/" &&
+		install -m 755 "$here/init" "$root/init" || exit 1
+	(cd "$root" && find . | cpio -o -H newc --quiet -R 0:0 | gzip -1) \
+		>"$GROUND_DIR/initramfs.gz" || exit 1
+	rm -rf "$root"
+}
+
+# boot MODE RESULTS SECONDS QEMU-OPTION...
+boot()
+{
+	local mode=$1 results=$2 seconds=$3
+	shift 3
+	for v in "SRC=$SRC" "BUILD=$BUILD" "GROUND=$ground" "MODE=$mode" \
+		 "TEST_TIMEOUT=$TEST_TIMEOUT"; do
+		printf "%s='%s'\n" "${v%%=*}" "$(printf %s "${v#*=}" | sed "s/'/'\\\\''/g")"
+	done >"$results/env"
+	# tsc=reliable: with two CPUs the kernel distrusts the emulated (sound) TSC, and every
+	# clock read becomes a trap.
+	timeout --foreground -k 5 "$seconds" "$QEMU" -accel tcg,thread=multi -cpu max,+svm,-vmx \
+		-m "${GROUND_MEMORY:-2048}" -smp 2 -nodefaults -no-user-config -display none \
+		-no-reboot -kernel "$GROUND_DIR/kernel/boot/vmlinuz-$release" \
+		-initrd "$GROUND_DIR/initramfs.gz" \
+		-append "console=ttyS0 panic=-1 quiet loglevel=2 tsc=reliable" \
+		-virtfs local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap \
+		-virtfs "local,path=$results,mount_tag=results,security_model=none" "$@"
+}
+
+new_results()
+{
+	results=$GROUND_DIR/results.$$
+	rm -rf "$results"
+	mkdir -p "$results" || exit 1
+}
+
+# The merged TAP of all scripts: every result with its script's name in front, and one failure for
+# each script that gave no sound TAP.
+merge()
+{
+	local script name summary status n=0
+	for script in "$@"; do
+		name=$(basename "$script" .sh)
+		status=$(cat "$results/$name.status" 2>/dev/null || echo none)
+		if [ "$status" = none ]; then
+			n=$((n + 1))
+			echo "not ok $n - $name: it was not run to its end in the ground"
+			sed 's/^/#   /' "$results/$name.tap" "$results/$name.err" 2>/dev/null
+			continue
+		fi
+		while IFS= read -r line; do
+			case $line in
+			"ok "* | "not ok "*)
+				n=$((n + 1))
+				echo "$line" | sed -E "s/^(not )?ok *[0-9]*( -)? ?/\1ok $n - $name: /"
+				;;
+			"1..0"*"#"*)
+				n=$((n + 1))
+				echo "ok $n - $name # SKIP $(echo "$line" | sed -E 's/^1\.\.0 *# *SKIP *//I')"
+				;;
+			"1.."*) ;;
+			*)
+				echo "#   ${line#\# }"
+				;;
+			esac
+		done <"$results/$name.tap"
+		# What no single result says: no plan, too few results, a bad exit status.
+		summary=$(awk -v status="$status" -f "$SRC/tests/tap.awk" "$results/$name.tap" |
+			  grep '^bad ' | grep -v '^bad not ok' | head -n 1)
+		if [ -n "$summary" ]; then
+			n=$((n + 1))
+			echo "not ok $n - $name: ${summary#bad }"
+		fi
+		if grep -q '^not ok' "$results/$name.tap" || [ -n "$summary" ]; then
+			echo "#   standard error of $name:"
+			sed 's/^/#   /' "$results/$name.err"
+		fi
+	done
+	echo "1..$n"
+}
+
+run()
+{
+	local rc
+	new_results
+	printf '%s\n' "$@" >"$results/list"
+	boot tests "$results" "$BOOT_TIMEOUT" -serial "file:$results/console" >"$results/qemu" 2>&1
+	rc=$?
+	echo "# $ground ($release), $# tests in one boot, up $(cat "$results/done" 2>/dev/null || echo "?") s"
+	if [ ! -e "$results/done" ]; then
+		echo "# the machine did not come to its end (status $rc); its console's last lines:"
+		tail -n 30 "$results/console" "$results/qemu" 2>/dev/null | tr -d '\r' | sed 's/^/#   /'
+	fi
+	merge "$@"
+}
+
+execute()
+{
+	new_results
+	[ -z "${RESULTS_DIR:-}" ] || results=$(realpath "$RESULTS_DIR")
+	{
+		printf 'cd %q && exec' "$SRC"
+		printf ' %q' "$@"
+		echo
+	} >"$results/command"
+	boot exec "$results" "$BOOT_TIMEOUT" -serial stdio </dev/null | tr -d '\r'
+	[ -e "$results/done" ] || { echo "ground: the machine did not come to its end" >&2; exit 1; }
+	exit "$(cat "$results/status")"
+}
+
+case ${1:-} in
+prepare)
+	prepare
+	;;
+run)
+	shift
+	prepare
+	run "$@"
+	;;
+exec)
+	shift
+	prepare
+	execute "$@"
+	;;
+demo)
+	shift
+	prepare
+	mkdir -p "$BUILD/demo" || exit 1
+	RESULTS_DIR=$BUILD/demo execute bash tools/demo.sh "$@"
+	;;
+shell)
+	prepare
+	new_results
+	boot shell "$results" 86400 -serial mon:stdio
+	;;
+*)
+	sed -n '4,15s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	exit 2
+	;;
+esac
