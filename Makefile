@@ -64,11 +64,12 @@ endif
 objects = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 pic = $(patsubst %.c,$(OUT)/obj/%.pic.o,$(1))
 
-# Filled by the build.mk files.
+# Without clang or bpftool there is no collector; all else builds. 0 or 1; may be set to 0.
+HAVE_BPF ?= $(if $(and $(shell command -v $(CLANG)),$(shell command -v $(BPFTOOL))),1,0)
+HAVE_BPF := $(HAVE_BPF)
+
+# Filled by the build.mk files: ALL with what `make` builds. Programs in $(OUT)/bin are installed.
 ALL :=
-CLEAN :=
-INSTALL :=
-TESTS :=
 PUBLIC_INCLUDE := -Ilib/include
 
 include lib/build.mk
@@ -80,6 +81,21 @@ include tests/build.mk
 
 .PHONY: all
 all: $(ALL) ## build everything (no root, no network)
+ifeq ($(HAVE_BPF),0)
+	@echo "note: no $(CLANG) or $(BPFTOOL) here, so rondo-bpfd was not built; \`make deps\` installs them" >&2
+endif
+
+.PHONY: deps demo lint
+deps: ## install what build, test and demo need (Debian 12, root, network)
+	$(Q)tools/deps.sh
+
+demo: ## install what is missing, build, and watch a real VM for ten seconds
+	$(Q)tools/deps.sh --for demo
+	$(Q)$(MAKE) $(JOBS) all
+	$(Q)BUILD=$(abspath $(OUT)) tools/demo.sh
+
+lint: ## format, static analysis, include directions, scripts
+	$(Q)tools/lint.sh
 
 # Per-target variable INC adds include directories, DEFS adds defines.
 $(OUT)/obj/%.o: %.c Makefile
@@ -100,6 +116,8 @@ define link
 endef
 
 -include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
+
+include tools/install.mk
 
 .PHONY: clean
 clean: ## remove what was built

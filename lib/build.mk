@@ -2,9 +2,20 @@
 
 LIB_SRC := $(wildcard lib/*.c)
 LIB_A := $(OUT)/lib/librondo.a
-ALL += $(LIB_A)
+LIB_SONAME := librondo.so.$(firstword $(subst ., ,$(VERSION)))
+LIB_SO := $(OUT)/lib/librondo.so
+ALL += $(LIB_A) $(LIB_SO)
 
 $(LIB_A): $(call pic,$(LIB_SRC))
 	$(call say,AR,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+# One version script per release says what is exported; all else is hidden.
+LIB_MAP := $(wildcard lib/librondo.map)
+$(LIB_SO): $(call pic,$(LIB_SRC)) $(LIB_MAP)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(SAN) $(LDFLAGS) -shared -Wl,-soname,$(LIB_SONAME) $(if $(SAN),,-Wl,--no-undefined) \
+		$(LIB_MAP:%=-Wl,--version-script=%) -o $@ $(filter %.o,$^)
+	$(Q)ln -sf librondo.so $(@D)/$(LIB_SONAME)

@@ -1,1 +1,106 @@
-# tests
+# Tests and benchmarks. A suite's name says what it is linked with:
+#
+#	tests/unit/lib_internal_*.c  librondo, and may include its private headers
+#	tests/unit/lib_*.c           librondo, through its public header alone
+#	tests/unit/collector_*.c     userspace/ without its main.c
+#	tests/unit/cli_*.c           tools/ without its main.c
+#	tests/unit/vmm_*.c           vmm-demo/ without its main.c
+#	tests/bench/*.c              librondo; run by `make bench`
+#
+# tests/native/*.sh and tests/nested/ print TAP themselves. tests/run.sh runs and counts.
+
+UNIT_SRC := $(wildcard tests/unit/*.c)
+UNIT := $(UNIT_SRC:tests/unit/%.c=$(OUT)/tests/%)
+UNIT_LIB := $(filter $(OUT)/tests/lib_%,$(UNIT))
+UNIT_COLLECTOR := $(filter $(OUT)/tests/collector_%,$(UNIT))
+UNIT_CLI := $(filter $(OUT)/tests/cli_%,$(UNIT))
+UNIT_VMM := $(filter $(OUT)/tests/vmm_%,$(UNIT))
+NATIVE := $(wildcard tests/native/*.sh)
+BENCH := $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(wildcard tests/bench/*.c))
+
+UNIT_ODD := $(filter-out $(UNIT_LIB) $(UNIT_COLLECTOR) $(UNIT_CLI) $(UNIT_VMM),$(UNIT))
+ifneq ($(UNIT_ODD),)
+$(error $(notdir $(UNIT_ODD)): a suite in tests/unit is named lib_*, collector_*, cli_* or vmm_*)
+endif
+
+# A part's objects without its main, as an archive: a suite takes what it needs of it.
+PARTS := userspace tools vmm-demo
+$(OUT)/tests/part-userspace.a: $(filter-out %/main.o,$(USERSPACE_OBJ))
+$(OUT)/tests/part-tools.a: $(filter-out %/main.o,$(CLI_OBJ))
+$(OUT)/tests/part-vmm-demo.a: $(filter-out %/main.o,$(VMM_OBJ))
+$(PARTS:%=$(OUT)/tests/part-%.a):
+	$(call say,AR,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(UNIT_COLLECTOR): $(OUT)/tests/part-userspace.a
+$(UNIT_COLLECTOR): private LIBS += $(USERSPACE_LIBS)
+$(UNIT_CLI): $(OUT)/tests/part-tools.a
+$(UNIT_CLI): private LIBS += $(CLI_LIBS)
+$(UNIT_VMM): $(OUT)/tests/part-vmm-demo.a
+$(UNIT_VMM): private LIBS += $(VMM_LIBS)
+
+# private: else a suite's include directories would be those of all that it is linked with.
+unit_objects = $(1:$(OUT)/tests/%=$(OUT)/obj/tests/unit/%.o)
+$(call unit_objects,$(UNIT_COLLECTOR)): private INC += -Iuserspace -Ibpf
+$(call unit_objects,$(UNIT_CLI)): private INC += -Itools
+$(call unit_objects,$(UNIT_VMM)): private INC += -Ivmm-demo
+$(call unit_objects,$(filter $(OUT)/tests/lib_internal_%,$(UNIT))): private INC += -Ilib
+
+CHECK_LIBS = $(shell $(PKG_CONFIG) --libs check 2>/dev/null || echo -lcheck) -lm -pthread
+$(UNIT): private LIBS += $(CHECK_LIBS)
+$(UNIT): $(OUT)/tests/%: $(OUT)/obj/tests/unit/%.o $(LIB_A)
+	$(link)
+
+$(BENCH): $(OUT)/bench/%: $(OUT)/obj/tests/bench/%.o $(LIB_A)
+	$(link)
+
+# Without clang or bpftool there is no collector, and its suites count as skipped.
+ifeq ($(HAVE_BPF),0)
+UNIT_BUILT := $(filter-out $(UNIT_COLLECTOR),$(UNIT))
+UNIT_ABSENT := $(patsubst $(OUT)/tests/%,'absent:%:rondo-bpfd is not built: no clang or bpftool',$(UNIT_COLLECTOR))
+else
+UNIT_BUILT := $(UNIT)
+UNIT_ABSENT :=
+endif
+
+RUN = BUILD=$(abspath $(OUT)) tests/run.sh
+SUITES_UNIT = $(UNIT_BUILT:%=unit:%) $(UNIT_ABSENT)
+SUITES_ASAN = $(patsubst $(OUT)/tests/%,asan:$(OUT)/address-undefined/tests/%,$(UNIT_BUILT))
+SUITES_NATIVE = $(NATIVE:%=native:%)
+SUITES_NESTED = nested:tests/nested/run.sh
+# make test uses all CPUs, unless it was told a number.
+JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+.PHONY: unit-tests test test-unit test-native test-nested test-bare bench ground-shell
+unit-tests: $(UNIT_BUILT)
+
+# What is installed by deps is seen by the makes that follow.
+test: ## install what is missing, build, pass all tests
+	$(Q)tools/deps.sh --for test
+	$(Q)$(MAKE) $(JOBS) all unit-tests
+	$(Q)$(if $(SANITIZE),,$(MAKE) $(JOBS) SANITIZE=address$(comma)undefined unit-tests)
+	$(Q)$(MAKE) -j1 test-run
+
+.PHONY: test-run
+test-run:
+	$(Q)$(RUN) $(SUITES_UNIT) $(if $(SANITIZE),,$(SUITES_ASAN)) $(SUITES_NATIVE) $(SUITES_NESTED)
+
+test-unit: unit-tests ## build and run the unit tests only
+	$(Q)$(RUN) $(SUITES_UNIT)
+
+test-native: all ## run the tests that use this machine's kernel and /dev/kvm
+	$(Q)$(RUN) $(SUITES_NATIVE)
+
+test-nested: all ## run the tests in the nested ground
+	$(Q)$(RUN) $(SUITES_NESTED)
+
+test-bare: ## build and test in an empty Debian 12 (root, network, debootstrap)
+	$(Q)tools/deps.sh --for bare
+	$(Q)tests/bare.sh
+
+ground-shell: all ## a shell in the nested ground
+	$(Q)BUILD=$(abspath $(OUT)) tests/nested/ground.sh shell
+
+bench: $(BENCH) ## build and run the benchmarks
+	$(Q)set -e; for b in $(BENCH); do $$b; done

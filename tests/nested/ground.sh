@@ -190,8 +190,12 @@ execute()
 		printf ' %q' "$@"
 		echo
 	} >"$results/command"
-	boot exec "$results" "$BOOT_TIMEOUT" -serial stdio </dev/null | tr -d '\r'
-	[ -e "$results/done" ] || { echo "ground: the machine did not come to its end" >&2; exit 1; }
+	boot exec "$results" "$BOOT_TIMEOUT" -serial "file:$results/console" -serial stdio </dev/null
+	if [ ! -e "$results/done" ]; then
+		echo "ground: the machine did not come to its end; its console:" >&2
+		tail -n 20 "$results/console" >&2
+		exit 1
+	fi
 	exit "$(cat "$results/status")"
 }
 

@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT OR Apache-2.0
+#
+# Runs test suites one after the other and says what came of them: a line per suite, all output of
+# those that failed, why something was skipped, and as the last line
+#
+#	N passed, N failed, N skipped
+#
+# Usage: BUILD=dir tests/run.sh GROUP:PATH... Groups: unit (a Check program), asan (a sanitized
+# one), native, nested (scripts that print TAP), absent (PATH is NAME:REASON, counted as skipped).
+# Logs: $BUILD/tests/logs/. A script may say `# timeout: SECONDS` in its head. Exit status 1 if
+# anything failed. It builds nothing.
+
+set -u
+SRC=$(cd "$(dirname "$0")/.." && pwd)
+BUILD=$(realpath "${BUILD:-$SRC/build}")
+export SRC BUILD LC_ALL=C
+logs=$BUILD/tests/logs
+mkdir -p "$logs" || exit 1
+
+passed=0
+failed=0
+skipped=0
+reasons=()
+child=
+
+# Interrupted: take the suite and what it started along.
+trap '[ -z "$child" ] || kill -TERM "$child" 2>/dev/null; exit 130' INT TERM HUP
+
+timeout_of()
+{
+	local own=
+	case $1 in
+	native | nested) own=$(sed -n '1,30s/^# timeout: \([0-9]*\)$/\1/p' "$2" | head -n 1) ;;
+	esac
+	case $1 in
+	unit) echo 120 ;;
+	asan) echo 300 ;;
+	*) echo "${own:-180}" ;;
+	esac
+}
+
+# One suite: its TAP into $1.tap, its other output into $1.log; its exit status.
+run_suite()
+{
+	local log=$1 group=$2 path=$3 seconds status
+	seconds=$(timeout_of "$group" "$path")
+	rm -f "$log.tap" "$log.log"
+	case $group in
+	unit | asan)
+		CK_TAP_LOG_FILE_NAME=$log.tap CK_DEFAULT_TIMEOUT=60 \
+		ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 \
+			timeout -k 10 "$seconds" "$path" >"$log.log" 2>&1 </dev/null &
+		;;
+	*)
+		timeout -k 10 "$seconds" bash "$path" >"$log.tap" 2>"$log.log" </dev/null &
+		;;
+	esac
+	child=$!
+	wait "$child"
+	status=$?
+	child=
+	[ -e "$log.tap" ] || cp "$log.log" "$log.tap"
+	return $status
+}
+
+for suite in "$@"; do
+	group=${suite%%:*}
+	path=${suite#*:}
+	name=$(basename "${path%%:*}" .sh)
+	if [ "$group" = absent ]; then
+		skipped=$((skipped + 1))
+		reasons+=("$name: ${path#*:}")
+		printf '  %-7s %-24s skipped: %s\n' unit "$name" "${path#*:}"
+		continue
+	fi
+	log=$logs/$group-$name
+	began=$EPOCHREALTIME
+	run_suite "$log" "$group" "$path"
+	status=$?
+	tenths=$(((${EPOCHREALTIME/./} - ${began/./}) / 100000))
+	summary=$(awk -v status="$status" -f "$SRC/tests/tap.awk" "$log.tap")
+	read -r p f s <<<"$summary"
+	passed=$((passed + p))
+	failed=$((failed + f))
+	skipped=$((skipped + s))
+	while read -r kind text; do
+		[ "$kind" = skip ] && reasons+=("$group $name: $text")
+	done <<<"$summary"
+	counts="$p passed"
+	[ "$f" = 0 ] || counts="$counts, $f FAILED"
+	[ "$s" = 0 ] || counts="$counts, $s skipped"
+	printf '  %-7s %-24s %-36s %4d.%d s\n' "$group" "$name" "$counts" \
+		$((tenths / 10)) $((tenths % 10))
+	if [ "$f" != 0 ]; then
+		echo "$summary" | sed -n 's/^bad /    > /p'
+		echo "    --- $log.tap"
+		sed 's/^/    /' "$log.tap"
+		if [ -s "$log.log" ] && ! cmp -s "$log.log" "$log.tap"; then
+			echo "    --- $log.log"
+			sed 's/^/    /' "$log.log"
+		fi
+		echo "    ---"
+	fi
+done
+
+if [ ${#reasons[@]} -gt 0 ]; then
+	echo "skipped:"
+	printf '  %s\n' "${reasons[@]}"
+fi
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]

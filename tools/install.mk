@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+#
+# install and uninstall. One list of files, so that the second removes exactly what the first put
+# there. Each entry is MODE:SOURCE:TARGET; mode `link` makes a symbolic link to SOURCE, mode `pc`
+# fills in the directories of a pkg-config file.
+
+install_programs = $(foreach p,$(filter $(OUT)/bin/%,$(ALL)),\
+	755:$(p):$(if $(filter %/rondo-bpfd,$(p)),$(sbindir),$(bindir))/$(notdir $(p)))
+install_man = $(foreach m,$(wildcard docs/man/*.[1-8]),\
+	644:$(m):$(mandir)/man$(subst .,,$(suffix $(m)))/$(notdir $(m)))
+install_docs = $(foreach d,$(wildcard README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE docs/*.md),\
+	644:$(d):$(docdir)/$(notdir $(d)))
+install_library = 644:lib/include/rondo.h:$(includedir)/rondo.h \
+	644:$(LIB_A):$(libdir)/librondo.a \
+	755:$(LIB_SO):$(libdir)/librondo.so.$(VERSION) \
+	link:librondo.so.$(VERSION):$(libdir)/$(LIB_SONAME) \
+	link:$(LIB_SONAME):$(libdir)/librondo.so \
+	pc:lib/librondo.pc.in:$(libdir)/pkgconfig/librondo.pc
+INSTALLED = $(install_programs) $(install_library) $(install_man) $(install_docs)
+
+.PHONY: install uninstall
+install: all ## copy programs, library, header, manual pages to DESTDIR/prefix
+	$(Q)set -e; for f in $(INSTALLED); do \
+		mode=$${f%%:*}; f=$${f#*:}; from=$${f%%:*}; to='$(DESTDIR)'$${f#*:}; \
+		mkdir -p "$$(dirname "$$to")"; \
+		case $$mode in \
+		link) ln -sf "$$from" "$$to" ;; \
+		pc) sed -e 's|@prefix@|$(prefix)|; s|@exec_prefix@|$(exec_prefix)|' \
+			-e 's|@libdir@|$(libdir)|; s|@includedir@|$(includedir)|' \
+			-e 's|@version@|$(VERSION)|' "$$from" >"$$to"; chmod 644 "$$to" ;; \
+		*) install -m $$mode "$$from" "$$to" ;; \
+		esac; \
+	done
+
+uninstall: ## remove what install put there
+	$(Q)set -e; for f in $(INSTALLED); do rm -f '$(DESTDIR)'"$${f##*:}"; done
+	$(Q)rmdir '$(DESTDIR)$(docdir)' 2>/dev/null || true
