@@ -68,6 +68,7 @@ for suite in "$@"; do
 	group=${suite%%:*}
 	path=${suite#*:}
 	name=$(basename "${path%%:*}" .sh)
+	[ "$name" != run ] || name=one-boot
 	if [ "$group" = absent ]; then
 		skipped=$((skipped + 1))
 		reasons+=("$name: ${path#*:}")
