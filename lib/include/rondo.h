@@ -135,8 +135,8 @@ enum rondo_function {
 	RONDO_FN_LAST = 4,    /* value of the latest known tick */
 	RONDO_FN_SUM = 5,     /* sum over the known ticks; for a COUNTER the increase */
 	RONDO_FN_COUNT = 6,   /* number of known ticks (exact up to 1,023 a window, scaled beyond) */
-	RONDO_FN_TOTAL = 7,   /* COUNTER: cumulative, at the window's end; needs the function in the
-	                         first upper tier, else it starts with the stored history */
+	RONDO_FN_TOTAL = 7,   /* COUNTER: cumulative, at the window's end; in the finest tier it
+	                         needs the function in the first upper tier */
 	RONDO_FN_RATE = 8,    /* COUNTER, derived: sum per second of window */
 };
 
@@ -154,8 +154,9 @@ enum rondo_function {
  * One tier.  interval_ns: >= 1 ms; in upper tiers a multiple (>= 2) of the finer tier's.
  * retention_ns: a positive multiple of interval_ns; a tier under another one must retain at least
  * two of that one's windows plus the grace.  functions: a set of RONDO_FNS_*; ignored in the
- * finest tier, where the tick's value serves all of them; RONDO_FNS_TOTAL only in the first upper
- * tier.  A function of a coarser tier makes the finer ones keep what it is computed from.
+ * finest tier, where the tick's value serves all of them.  RONDO_FNS_TOTAL in a tier needs it in all
+ * finer upper tiers.  A function of a coarser tier makes the finer ones keep what it is computed
+ * from.  A COUNTER needs sum (or avg, count, total) in every upper tier.
  */
 struct rondo_tier {
 	uint64_t interval_ns;
@@ -346,7 +347,7 @@ typedef uint64_t rondo_id;
  * Registers a series, or returns the handle of the one with the same name and labels; a retired one
  * is continued.  Allocates, locks, may sync a page: not for hot paths.  unit and help of a series
  * that exists stay as they are.  RONDO_E_NAME, _TOO_LONG, _NO_SCHEMA, _FULL,
- * _KIND (exists as another kind), _READ_ONLY, _NOMEM, _IO.
+ * _KIND (exists as another kind, or a COUNTER for a schema without sums), _READ_ONLY, _NOMEM, _IO.
  */
 RONDO_API int rondo_series_register(rondo_store *store, const struct rondo_series_def *def,
 				    rondo_series **series);
@@ -354,7 +355,8 @@ RONDO_API int rondo_series_register(rondo_store *store, const struct rondo_serie
 /*
  * Says that a series will get no more data: its history stays readable until the tiers let go of
  * it or its slot is reclaimed.  To be called by, or after, the series' writer.  Recording through
- * the handle afterwards gives RONDO_E_RETIRED (until the series is registered again).
+ * the handle afterwards gives RONDO_E_RETIRED, until the series is registered again; once the slot
+ * may be reclaimed (reclaim_delay_ns later) the handle must not be used, it may be another's.
  */
 RONDO_API int rondo_series_retire(rondo_store *store, rondo_series *series, uint64_t now_ns);
 

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * entry.c - a series' directory entry: its state word, its checksum, reading and writing it
+ *
+ * An entry is published by its state word: BUSY with the new generation, then the body and its
+ * CRC, then LIVE.  Whatever a crash or a power loss leaves of that is either the old entry, or a
+ * BUSY or wrongly checksummed one, which is free; its steps are counted all the same.  A slot's
+ * generation is (steps + unclean opens of the store), so that one which got lost with the power is
+ * not issued again: a slot takes at most one step that is not synced.
+ */
+#include <string.h>
+
+#include "directory.h"
+
+static uint64_t state_word(enum entry_state state, uint32_t generation, uint32_t steps)
+{
+	return (uint64_t)steps << 32 | (uint64_t)generation << 8 | state;
+}
+
+static enum entry_state state_kind(uint64_t state)
+{
+	return (enum entry_state)(state & 0xff);
+}
+
+uint32_t state_generation(uint64_t state)
+{
+	return state >> 8 & GENERATION_MAX;
+}
+
+static uint32_t state_steps(uint64_t state)
+{
+	return (uint32_t)(state >> 32);
+}
+
+static uint32_t generation_of(uint32_t steps, uint32_t unclean_opens)
+{
+	return (uint32_t)(((uint64_t)steps + unclean_opens) % GENERATION_MAX) + 1;
+}
+
+struct disk_entry *entry_at(const struct schema *schema, uint32_t slot)
+{
+	return (void *)(schema->entries + (uint64_t)slot * schema->store->entry_size);
+}
+
+static uint32_t entry_crc(const struct disk_entry *head, uint32_t generation, const void *text,
+			  size_t len)
+{
+	uint32_t crc = crc32c(0, &generation, sizeof(generation));
+
+	crc = crc32c(crc, (const char *)head + ENTRY_CRC_FROM, ENTRY_HEADER - ENTRY_CRC_FROM);
+	return crc32c(crc, text, len);
+}
+
+static bool head_fits(const struct schema *schema, const struct disk_entry *head, uint32_t slot)
+{
+	size_t text = (size_t)head->key_len + head->unit_len + head->help_len;
+
+	return text <= schema->store->entry_size - ENTRY_HEADER && head->unit_len < 32 &&
+	       head->schema == schema->index && head->slot == slot &&
+	       (head->kind == RONDO_GAUGE || head->kind == RONDO_COUNTER);
+}
+
+/*
+ * Copies the header and checks the whole entry in place; the writer may be at work, so the state is
+ * read before and after.  RONDO_E_NOT_FOUND if it is not live.
+ */
+int entry_check(const struct schema *schema, uint32_t slot, uint64_t *state,
+		struct disk_entry *head)
+{
+	const struct disk_entry *entry = entry_at(schema, slot);
+	uint32_t crc;
+
+	*state = load_acquire(&entry->state);
+	if (state_kind(*state) != ENTRY_LIVE)
+		return RONDO_E_NOT_FOUND;
+	memcpy(head, entry, sizeof(*head));
+	if (!head_fits(schema, head, slot))
+		return RONDO_E_NOT_FOUND;
+	crc = entry_crc(head, state_generation(*state), entry + 1,
+			(size_t)head->key_len + head->unit_len + head->help_len);
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	if (crc != head->crc || load_acquire(&entry->state) != *state)
+		return RONDO_E_NOT_FOUND;
+	return 0;
+}
+
+int entry_read(const struct schema *schema, uint32_t slot, struct entry_copy *copy)
+{
+	const struct disk_entry *entry = entry_at(schema, slot);
+	const char *text = (const char *)(entry + 1);
+	struct disk_entry *head = &copy->head;
+	int err = entry_check(schema, slot, &copy->state, head);
+
+	if (err)
+		return err;
+	err = key_parse(text, head->key_len, &copy->key);
+	memcpy(copy->unit, text + head->key_len, head->unit_len);
+	copy->unit[head->unit_len] = '\0';
+	memcpy(copy->help, text + head->key_len + head->unit_len, head->help_len);
+	copy->help[head->help_len] = '\0';
+	head->retired_at = load_acquire(&entry->retired_at);
+	if (err || load_acquire(&entry->state) != copy->state)
+		return RONDO_E_NOT_FOUND;
+	return 0;
+}
+
+/* The kind of a live entry of this generation, checked; RONDO_E_NOT_FOUND for any other. */
+int entry_kind(const struct schema *schema, uint32_t slot, uint32_t generation)
+{
+	struct disk_entry head;
+	uint64_t state;
+
+	if (entry_check(schema, slot, &state, &head) || state_generation(state) != generation)
+		return RONDO_E_NOT_FOUND;
+	return head.kind;
+}
+
+void entry_write(struct schema *schema, uint32_t slot, const struct rondo_series_def *def,
+		 const char *key, size_t key_len)
+{
+	struct disk_entry *entry = entry_at(schema, slot);
+	char *text = (char *)(entry + 1);
+	uint64_t old = load_relaxed(&entry->state);
+	uint32_t steps = state_steps(old) + 1;
+	uint32_t generation = generation_of(steps, schema->store->superblock.unclean_opens);
+
+	store_release(&entry->state, state_word(ENTRY_BUSY, generation, steps));
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	if (generation < state_generation(old))
+		slab_clear(schema, slot);
+	store_release(&entry->retired_at, 0);
+	entry->key_len = (uint16_t)key_len;
+	entry->unit_len = (uint16_t)(def->unit ? strlen(def->unit) : 0);
+	entry->help_len = (uint16_t)(def->help ? strlen(def->help) : 0);
+	entry->kind = (uint8_t)def->kind;
+	entry->schema = (uint8_t)schema->index;
+	entry->slot = slot;
+	entry->registered_at = clock_now();
+	memcpy(text, key, key_len);
+	memcpy(text + key_len, def->unit ? def->unit : "", entry->unit_len);
+	memcpy(text + key_len + entry->unit_len, def->help ? def->help : "", entry->help_len);
+	entry->crc = entry_crc(entry, generation, text,
+			       (size_t)entry->key_len + entry->unit_len + entry->help_len);
+	store_release(&entry->state, state_word(ENTRY_LIVE, generation, steps));
+}

@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * read.c - points of one series: of one tier, or stitched from all
+ *
+ * Lock-free: every cell says itself which ticks it holds (cell.h).
+ */
+#include <string.h>
+
+#include "cell.h"
+
+/* One tier of one series, seen through one function. */
+struct view {
+	const struct schema *schema;
+	const struct tier *tier;
+	uint32_t index; /* of the tier */
+	uint32_t lane;
+	uint32_t kind;
+	uint64_t generation_bits;
+	enum rondo_function function;
+	double total; /* RONDO_FN_TOTAL in the finest tier: up to the last point */
+};
+
+struct output {
+	struct rondo_point *points;
+	size_t cap, n;
+};
+
+/* ---- functions ---- */
+
+static enum lane lane_of(enum rondo_function function)
+{
+	switch (function) {
+	case RONDO_FN_MIN:
+		return LANE_MIN;
+	case RONDO_FN_MAX:
+		return LANE_MAX;
+	case RONDO_FN_LAST:
+		return LANE_LAST;
+	case RONDO_FN_TOTAL:
+		return LANE_TOTAL;
+	default:
+		return LANE_SUM;
+	}
+}
+
+static bool has_lane(const struct tier *tier, enum lane lane)
+{
+	return tier->lane_set & 1u << lane;
+}
+
+/* What the coarsest tier keeps, every finer one has too. */
+static enum rondo_function default_function(const struct schema *schema, uint32_t kind)
+{
+	static const enum rondo_function order[] = { RONDO_FN_AVG, RONDO_FN_LAST, RONDO_FN_MAX,
+						     RONDO_FN_MIN };
+	const struct tier *coarsest = &schema->tiers[schema->n_tiers - 1];
+
+	if (kind == RONDO_COUNTER)
+		return RONDO_FN_SUM;
+	if (schema->n_tiers == 1)
+		return RONDO_FN_LAST;
+	for (size_t i = 0; i < sizeof(order) / sizeof(*order); i++)
+		if (has_lane(coarsest, lane_of(order[i])))
+			return order[i];
+	return RONDO_FN_LAST;
+}
+
+static bool tier_has(const struct schema *schema, uint32_t t, enum rondo_function function)
+{
+	if (t == 0)
+		return function != RONDO_FN_TOTAL ||
+		       (schema->n_tiers > 1 && has_lane(&schema->tiers[1], LANE_TOTAL));
+	return has_lane(&schema->tiers[t], lane_of(function));
+}
+
+static void view_tier(struct view *view, uint32_t slot, uint32_t t)
+{
+	const struct tier *tier = &view->schema->tiers[t];
+
+	view->index = t;
+	view->tier = tier;
+	view->lane = slot * tier->lanes_each;
+	if (t)
+		view->lane += (uint32_t)__builtin_popcount(tier->lane_set &
+							   ((1u << lane_of(view->function)) - 1));
+}
+
+/* xff, in rrdtool's sense: too much of the window is unknown. Not for what is true all the same. */
+static bool hidden(const struct view *view, uint64_t known)
+{
+	switch (view->function) {
+	case RONDO_FN_COUNT:
+	case RONDO_FN_TOTAL:
+		return false;
+	case RONDO_FN_SUM:
+	case RONDO_FN_MAX:
+		if (view->kind == RONDO_COUNTER)
+			return false;
+		break;
+	default:
+		break;
+	}
+	return (double)(view->tier->ticks - known) > view->schema->xff * (double)view->tier->ticks;
+}
+
+static double derive(struct view *view, double stored, uint64_t known)
+{
+	switch (view->function) {
+	case RONDO_FN_AVG:
+		return view->index ? stored / (double)known : stored;
+	case RONDO_FN_COUNT:
+		return (double)known;
+	case RONDO_FN_RATE:
+		return stored / ((double)view->tier->interval / 1e9);
+	case RONDO_FN_TOTAL:
+		if (view->index)
+			return stored;
+		view->total += stored;
+		return view->total;
+	default:
+		return stored;
+	}
+}
+
+/* ---- cells ---- */
+
+static bool emit_cell(struct view *view, const struct disk_cell *cell, uint64_t first, uint64_t end,
+		      struct output *out)
+{
+	for (uint64_t tick = first; tick < end; tick++) {
+		unsigned int k = (unsigned int)(tick % CELL_TICKS);
+		uint64_t known = view->index ? ticks_of_cover(view->tier, cover_get(cell->tail, k))
+					     : 1;
+
+		if (!value_known(cell->v[k]) || !known || (view->index && hidden(view, known)))
+			continue;
+		if (out->n == out->cap)
+			return false;
+		out->points[out->n++] = (struct rondo_point){
+			.ts_ns = tick * view->tier->interval,
+			.value = derive(view, double_of(cell->v[k]), known),
+			.tier = view->index,
+			.known = known > UINT32_MAX ? UINT32_MAX : (uint32_t)known,
+		};
+	}
+	return true;
+}
+
+/* The lowest and the highest number of the series' cells from `from` on; false if there is none. */
+static bool cells_present(const struct view *view, uint64_t from, uint64_t *lowest,
+			  uint64_t *highest)
+{
+	const struct tier *tier = view->tier;
+	bool any = false;
+
+	*lowest = UINT64_MAX;
+	*highest = 0;
+	for (uint32_t row = 0; row < tier->rows; row++) {
+		uint64_t tag = load_acquire(&cell_at(tier, row, view->lane)->tag);
+		uint64_t number = cell_number(tag);
+
+		if (cell_generation_bits(tag) != view->generation_bits || number < from ||
+		    number % tier->rows != row)
+			continue;
+		*lowest = number < *lowest ? number : *lowest;
+		*highest = number > *highest ? number : *highest;
+		any = true;
+	}
+	return any;
+}
+
+/* Points of windows first <= w < end, in order; false if the output is full. */
+static bool read_windows(struct view *view, uint64_t first, uint64_t end, struct output *out)
+{
+	const struct tier *tier = view->tier;
+	uint64_t number = first / CELL_TICKS, last, lowest, highest;
+	uint32_t absent = 0;
+
+	if (first >= end)
+		return true;
+	last = (end - 1) / CELL_TICKS;
+	if (last - number >= tier->rows) {
+		if (!cells_present(view, number, &lowest, &highest))
+			return true;
+		number = lowest;
+		last = highest < last ? highest : last;
+	}
+	for (; number <= last; number++) {
+		uint64_t from = number * CELL_TICKS, to = from + CELL_TICKS;
+		struct disk_cell copy;
+
+		if (cell_read(cell_at(tier, number, view->lane), view->generation_bits | number,
+			      view->index == 0, &copy)) {
+			absent = 0;
+			if (!emit_cell(view, &copy, from > first ? from : first,
+				       to < end ? to : end, out))
+				return false;
+		} else if (++absent >= tier->rows) {
+			/* a long pause: on to the next cell that is there */
+			if (!cells_present(view, number + 1, &lowest, &highest))
+				return true;
+			number = lowest - 1;
+			absent = 0;
+		}
+	}
+	return true;
+}
+
+/* The first tick that the ring is sure to hold still, a cell of margin for a writer at work. */
+static uint64_t ring_start(const struct tier *tier, uint64_t highest)
+{
+	return highest + 2 > tier->rows ? (highest + 2 - tier->rows) * CELL_TICKS : 0;
+}
+
+static uint64_t divide_up(uint64_t a, uint64_t b)
+{
+	return a / b + (a % b != 0);
+}
+
+/* ---- totals in the finest tier ---- */
+
+static double sum_of(struct view *view, uint64_t first, uint64_t end)
+{
+	struct rondo_point points[64];
+	struct output out = { points, 64, 0 };
+	struct view sums = *view;
+	double sum = 0;
+	bool all;
+
+	sums.function = RONDO_FN_SUM;
+	do {
+		out.n = 0;
+		all = read_windows(&sums, first, end, &out);
+		for (size_t i = 0; i < out.n; i++)
+			sum += points[i].value;
+		if (out.n)
+			first = points[out.n - 1].ts_ns / view->tier->interval + 1;
+	} while (!all);
+	return sum;
+}
+
+/*
+ * The total before tick `first`: that of the latest window of the first upper tier that ended by
+ * then, and what was added since.  Without such a window all of the history is in the ring.
+ */
+static double total_before(struct view *view, uint32_t slot, uint64_t first)
+{
+	struct view upper = *view;
+	uint64_t ticks, window, lowest, highest;
+	struct rondo_point point;
+	struct output out;
+
+	view_tier(&upper, slot, 1);
+	ticks = upper.tier->ratio;
+	window = first / ticks;
+	if (cells_present(&upper, 0, &lowest, &highest)) {
+		uint64_t oldest = lowest * CELL_TICKS;
+
+		if (window > (highest + 1) * CELL_TICKS)
+			window = (highest + 1) * CELL_TICKS;
+		while (window-- > oldest) {
+			out = (struct output){ &point, 1, 0 };
+			read_windows(&upper, window, window + 1, &out);
+			if (out.n)
+				return point.value + sum_of(view, (window + 1) * ticks, first);
+		}
+	}
+	return sum_of(view, 0, first);
+}
+
+/* ---- the calls ---- */
+
+/*
+ * Totals of the finest tier begin at a border of the upper tier's windows, so that what the ring
+ * has let go of is in a window's total.  If the writer has meanwhile let go of more: once more.
+ */
+static bool read_totals(struct view *view, uint32_t slot, uint64_t first, uint64_t end,
+			struct output *out)
+{
+	uint64_t ratio = view->schema->tiers[1].ratio, lowest, highest, from;
+	size_t n = out->n;
+	bool all;
+
+	do {
+		out->n = n;
+		if (!cells_present(view, 0, &lowest, &highest))
+			return true;
+		from = divide_up(ring_start(view->tier, highest), ratio) * ratio;
+		if (from < first)
+			from = first;
+		if (from < lowest * CELL_TICKS)
+			from = lowest * CELL_TICKS;
+		view->total = total_before(view, slot, from);
+		all = read_windows(view, from, end, out);
+		if (!cells_present(view, 0, &lowest, &highest))
+			return true;
+	} while (ring_start(view->tier, highest) > from + CELL_TICKS);
+	return all;
+}
+
+/* One tier's points whose windows start in [start, end). */
+static bool read_tier(struct view *view, uint32_t slot, uint32_t t, uint64_t start, uint64_t end,
+		      struct output *out)
+{
+	uint64_t first, last;
+
+	view_tier(view, slot, t);
+	first = divide_up(start, view->tier->interval);
+	last = divide_up(end, view->tier->interval);
+	if (t == 0 && view->function == RONDO_FN_TOTAL)
+		return read_totals(view, slot, first, last, out);
+	return read_windows(view, first, last, out);
+}
+
+/*
+ * From the coarsest tier to the finest allowed: each has the stretch before the start of what the
+ * finer one's ring holds, up to one of its own window borders, so that nothing is told twice.
+ */
+static void read_stitched(struct view *view, uint32_t slot, const struct rondo_range *range,
+			  uint64_t end, struct output *out)
+{
+	uint64_t from[RONDO_TIERS_MAX], lowest, highest;
+	const struct schema *schema = view->schema;
+	uint32_t finest = 0;
+
+	while (finest + 1 < schema->n_tiers && schema->tiers[finest + 1].interval <= range->step_ns)
+		finest++;
+	for (uint32_t t = finest; t < schema->n_tiers; t++) {
+		const struct tier *tier = &schema->tiers[t];
+
+		from[t] = t == finest ? UINT64_MAX : from[t - 1];
+		if (!tier_has(schema, t, view->function))
+			continue;
+		view_tier(view, slot, t);
+		if (t + 1 == schema->n_tiers)
+			from[t] = 0;
+		else if (cells_present(view, 0, &lowest, &highest))
+			from[t] = divide_up(ring_start(tier, highest), tier[1].ratio) *
+				  tier[1].interval;
+		if (t > finest && from[t] > from[t - 1])
+			from[t] = from[t - 1];
+	}
+	for (uint32_t t = schema->n_tiers; t-- > finest;) {
+		uint64_t lo = from[t] > range->start_ns ? from[t] : range->start_ns;
+		uint64_t hi = t == finest || from[t - 1] > end ? end : from[t - 1];
+
+		if (tier_has(schema, t, view->function) && lo < hi &&
+		    !read_tier(view, slot, t, lo, hi, out))
+			return;
+	}
+}
+
+static int check_range(const struct schema *schema, uint32_t kind, const struct rondo_range *range,
+		       enum rondo_function function)
+{
+	if ((unsigned int)function > RONDO_FN_RATE)
+		return RONDO_E_INVALID;
+	if (kind != RONDO_COUNTER && (function == RONDO_FN_TOTAL || function == RONDO_FN_RATE))
+		return RONDO_E_KIND;
+	if (range->tier == RONDO_TIER_AUTO) {
+		for (uint32_t t = 0; t < schema->n_tiers; t++)
+			if (tier_has(schema, t, function))
+				return 0;
+		return RONDO_E_NOT_FOUND;
+	}
+	if (range->tier >= schema->n_tiers || !tier_has(schema, range->tier, function))
+		return RONDO_E_NOT_FOUND;
+	return 0;
+}
+
+RONDO_API int rondo_read(rondo_store *store, rondo_id id, const struct rondo_range *range,
+			 struct rondo_point *points, size_t cap, size_t *n)
+{
+	uint32_t index = series_id_schema(id), generation = series_id_generation(id);
+	uint32_t slot = series_id_slot(id);
+	struct output out = { points, cap, 0 };
+	struct view view = { 0 };
+	uint64_t end;
+	int kind, err;
+
+	if (!store || !range || range->size < sizeof(*range) || !points || !cap || !n)
+		return RONDO_E_INVALID;
+	if (index >= store->n_schemas || slot >= store->schemas[index].max_series)
+		return RONDO_E_NOT_FOUND;
+	view.schema = &store->schemas[index];
+	kind = entry_kind(view.schema, slot, generation);
+	if (kind < 0)
+		return kind;
+	view.kind = (uint32_t)kind;
+	view.generation_bits = cell_tag(generation, 0);
+	view.function = range->function ? range->function
+					: default_function(view.schema, view.kind);
+	err = check_range(view.schema, view.kind, range, view.function);
+	if (err)
+		return err;
+	end = range->end_ns ? range->end_ns : UINT64_MAX;
+	if (range->tier == RONDO_TIER_AUTO)
+		read_stitched(&view, slot, range, end, &out);
+	else
+		read_tier(&view, slot, range->tier, range->start_ns, end, &out);
+	*n = out.n;
+	return 0;
+}

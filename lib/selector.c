@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * selector.c - Prometheus selectors: name{a="b",c!="d",e=~"f|g",h!~"i"}
+ *
+ * Grammar: prometheus.io/docs/prometheus/latest/querying/basics.  Differences, both documented:
+ * regular expressions are POSIX extended ones, and {} matches everything.  Strings are double or
+ * single quoted with the escapes \\ \" \' \n \t \r, or raw between backquotes.
+ */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+
+enum match_op {
+	MATCH_EQ,
+	MATCH_NE,
+	MATCH_RE,
+	MATCH_NRE,
+};
+
+struct parser {
+	const char *text, *p;
+	struct selector *selector;
+	char *detail;
+	size_t detail_size;
+};
+
+static int syntax(struct parser *parser, const char *expected)
+{
+	return fail(parser->detail, parser->detail_size, RONDO_E_SELECTOR,
+		    "selector: expected %s at character %zu of '%.200s'", expected,
+		    (size_t)(parser->p - parser->text) + 1, parser->text);
+}
+
+static void skip_space(struct parser *parser)
+{
+	while (isspace((unsigned char)*parser->p))
+		parser->p++;
+}
+
+/* [a-zA-Z_][a-zA-Z0-9_]* (and : if asked) as a new string; NULL if there is none, or no memory. */
+static char *identifier(struct parser *parser, bool colon)
+{
+	const char *from = parser->p;
+
+	if (isdigit((unsigned char)*parser->p))
+		return NULL;
+	while (isalnum((unsigned char)*parser->p) || *parser->p == '_' ||
+	       (colon && *parser->p == ':'))
+		parser->p++;
+	return parser->p == from ? NULL : strndup(from, (size_t)(parser->p - from));
+}
+
+static int quoted(struct parser *parser, char **value)
+{
+	char quote = *parser->p, *to;
+
+	if (quote != '"' && quote != '\'' && quote != '`')
+		return syntax(parser, "a quoted string");
+	to = *value = malloc(strlen(parser->p));
+	if (!to)
+		return RONDO_E_NOMEM;
+	for (parser->p++; *parser->p && *parser->p != quote; parser->p++) {
+		if (*parser->p != '\\' || quote == '`') {
+			*to++ = *parser->p;
+			continue;
+		}
+		switch (*++parser->p) {
+		case '\\':
+		case '"':
+		case '\'':
+			*to++ = *parser->p;
+			break;
+		case 'n':
+			*to++ = '\n';
+			break;
+		case 't':
+			*to++ = '\t';
+			break;
+		case 'r':
+			*to++ = '\r';
+			break;
+		default:
+			return syntax(parser, "one of \\ \" ' n t r after the backslash");
+		}
+	}
+	*to = '\0';
+	if (!*parser->p)
+		return syntax(parser, "a closing quote");
+	parser->p++;
+	return 0;
+}
+
+static int compile(struct parser *parser, struct matcher *m)
+{
+	size_t size = strlen(m->value) + 5;
+	char *anchored, why[128];
+	int err;
+
+	if (m->op != MATCH_RE && m->op != MATCH_NRE)
+		return 0;
+	anchored = malloc(size);
+	if (!anchored)
+		return RONDO_E_NOMEM;
+	snprintf(anchored, size, "^(%s)$", m->value);
+	err = regcomp(&m->regex, anchored, REG_EXTENDED | REG_NOSUB);
+	free(anchored);
+	if (!err)
+		return 0;
+	regerror(err, &m->regex, why, sizeof(why));
+	m->op = MATCH_EQ; /* there is no regex to be freed */
+	if (err == REG_ESPACE)
+		return RONDO_E_NOMEM;
+	return fail(parser->detail, parser->detail_size, RONDO_E_SELECTOR,
+		    "selector: regular expression '%.200s': %s", m->value, why);
+}
+
+/* A new matcher at the end; label and value are taken over. */
+static struct matcher *append(struct selector *selector)
+{
+	struct matcher *m = realloc(selector->m, (selector->n + 1) * sizeof(*m));
+
+	if (!m)
+		return NULL;
+	selector->m = m;
+	m += selector->n++;
+	memset(m, 0, sizeof(*m));
+	return m;
+}
+
+static int parse_matcher(struct parser *parser)
+{
+	static const struct {
+		const char *text;
+		enum match_op op;
+	} ops[] = {
+		{ "=~", MATCH_RE }, { "!~", MATCH_NRE }, { "!=", MATCH_NE }, { "=", MATCH_EQ }
+	};
+	struct matcher *m = append(parser->selector);
+	size_t i;
+	int err;
+
+	if (!m)
+		return RONDO_E_NOMEM;
+	m->label = identifier(parser, false);
+	if (!m->label)
+		return syntax(parser, "a label name");
+	skip_space(parser);
+	for (i = 0; i < 4; i++)
+		if (!strncmp(parser->p, ops[i].text, strlen(ops[i].text)))
+			break;
+	if (i == 4)
+		return syntax(parser, "one of = != =~ !~");
+	m->op = MATCH_EQ;
+	parser->p += strlen(ops[i].text);
+	skip_space(parser);
+	err = quoted(parser, &m->value);
+	if (err)
+		return err;
+	m->op = ops[i].op;
+	return compile(parser, m);
+}
+
+static int parse(struct parser *parser)
+{
+	char *name;
+
+	skip_space(parser);
+	name = identifier(parser, true);
+	if (name) {
+		struct matcher *m = append(parser->selector);
+
+		if (m)
+			m->label = strdup("__name__");
+		if (!m || !m->label) {
+			free(name);
+			return RONDO_E_NOMEM;
+		}
+		m->value = name;
+	}
+	skip_space(parser);
+	if (*parser->p == '{') {
+		parser->p++;
+		for (skip_space(parser); *parser->p != '}'; skip_space(parser)) {
+			int err = parse_matcher(parser);
+
+			if (err)
+				return err;
+			skip_space(parser);
+			if (*parser->p == ',')
+				parser->p++;
+			else if (*parser->p != '}')
+				return syntax(parser, "',' or '}'");
+		}
+		parser->p++;
+		skip_space(parser);
+	}
+	return *parser->p ? syntax(parser, name ? "'{' or the end" : "a metric name or '{'") : 0;
+}
+
+int selector_parse(const char *text, struct selector **out, char *detail, size_t size)
+{
+	struct parser parser = { text ? text : "", text ? text : "", NULL, detail, size };
+	int err;
+
+	if (strlen(parser.text) > RONDO_SELECTOR_MAX)
+		return fail(detail, size, RONDO_E_SELECTOR, "selector: longer than %d bytes",
+			    RONDO_SELECTOR_MAX);
+	parser.selector = calloc(1, sizeof(*parser.selector));
+	if (!parser.selector)
+		return RONDO_E_NOMEM;
+	err = parse(&parser);
+	if (err) {
+		selector_free(parser.selector);
+		return err;
+	}
+	*out = parser.selector;
+	return 0;
+}
+
+static const char *label_value(const struct key *key, const char *label)
+{
+	if (!strcmp(label, "__name__"))
+		return key->name;
+	for (size_t i = 0; i < key->n_labels; i++)
+		if (!strcmp(key->labels[i].name, label))
+			return key->labels[i].value;
+	return "";
+}
+
+bool selector_matches(const struct selector *selector, const struct key *key)
+{
+	for (size_t i = 0; i < selector->n; i++) {
+		const struct matcher *m = &selector->m[i];
+		const char *value = label_value(key, m->label);
+		bool ok = false;
+
+		switch ((enum match_op)m->op) {
+		case MATCH_EQ:
+			ok = !strcmp(value, m->value);
+			break;
+		case MATCH_NE:
+			ok = strcmp(value, m->value) != 0;
+			break;
+		case MATCH_RE:
+			ok = regexec(&m->regex, value, 0, NULL, 0) == 0;
+			break;
+		case MATCH_NRE:
+			ok = regexec(&m->regex, value, 0, NULL, 0) == REG_NOMATCH;
+			break;
+		}
+		if (!ok)
+			return false;
+	}
+	return true;
+}
+
+void selector_free(struct selector *selector)
+{
+	if (!selector)
+		return;
+	for (size_t i = 0; i < selector->n; i++) {
+		struct matcher *m = &selector->m[i];
+
+		if (m->op == MATCH_RE || m->op == MATCH_NRE)
+			regfree(&m->regex);
+		free(m->label);
+		free(m->value);
+	}
+	free(selector->m);
+	free(selector);
+}
