@@ -97,7 +97,7 @@ test-nested: all ## run the tests in the nested ground
 
 test-bare: ## build and test in an empty Debian 12 (root, network, debootstrap)
 	$(Q)tools/deps.sh --for bare
-	$(Q)tests/bare.sh
+	$(Q)BUILD=$(abspath $(OUT)) tests/bare.sh
 
 ground-shell: all ## a shell in the nested ground
 	$(Q)BUILD=$(abspath $(OUT)) tests/nested/ground.sh shell

@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT OR Apache-2.0
+#
+# make install into a scratch DESTDIR, and a stranger's program built against it by pkg-config,
+# shared and static. Then make uninstall. Does not look into what the programs do.
+
+. "$(dirname "$0")/../lib.sh"
+need pkg-config gcc readelf nm
+unset MAKEFLAGS MAKELEVEL MFLAGS DESTDIR prefix
+
+dest=$T/dest
+prefix=/opt/rondo
+lib=$dest$prefix/lib
+mk()
+{
+	make -s -C "$SRC" O="$BUILD" DESTDIR="$dest" prefix="$prefix" "$@"
+}
+
+ok "make install" mk install
+version=$(sed -n 's/^#define RONDO_VERSION "\(.*\)"/\1/p' "$SRC/lib/include/rondo.h")
+soname=librondo.so.${version%%.*}
+for f in include/rondo.h lib/librondo.a "lib/librondo.so.$version" "lib/$soname" lib/librondo.so \
+	 lib/pkgconfig/librondo.pc bin/rondo-bpf-cli bin/rondo-vmm share/doc/rondo/LICENSE-MIT; do
+	ok "$prefix/$f is there" test -e "$dest$prefix/$f"
+done
+if [ -e "$BUILD/bin/rondo-bpfd" ]; then
+	ok "rondo-bpfd is in sbin" test -x "$dest$prefix/sbin/rondo-bpfd"
+else
+	skip "rondo-bpfd is in sbin" "it was not built"
+fi
+is "$(readelf -d "$lib/librondo.so" | sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')" "$soname" "the soname"
+is "$(readelf -d "$lib/librondo.so" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p' |
+      grep -v -e '^libc\.' -e '^libm\.')" "" "it needs libc and nothing else"
+is "$(nm -D --defined-only "$lib/librondo.so" | awk '$2 != "A" { print $3 }' |
+      grep -v '^rondo_[a-z_0-9]*\(@.*\)\?$')" "" "it exports rondo_* and nothing else"
+
+cat >"$T/user.c" <<'C'
+#include <rondo.h>
+#include <stdio.h>
+
+int main(int argc, char **argv)
+{
+	static const struct rondo_tier tiers[] = {
+		{ 1000000000u, 60000000000u, 0, 0 },
+		{ 10000000000u, 600000000000u, RONDO_FNS_SUM, 0 },
+	};
+	struct rondo_schema schema = { sizeof schema };
+	struct rondo_open_opts opts = { sizeof opts };
+	struct rondo_series_def def = { sizeof def };
+	struct rondo_range range = { sizeof range };
+	struct rondo_point points[4];
+	rondo_store *store;
+	rondo_series *series;
+	uint64_t t = 1700000000000000000u;
+	size_t n;
+	int err;
+
+	if (argc != 2)
+		return 2;
+	schema.name = "all";
+	schema.tiers = tiers;
+	schema.n_tiers = 2;
+	schema.max_series = 8;
+	opts.flags = RONDO_OPEN_CREATE;
+	opts.schemas = &schema;
+	opts.n_schemas = 1;
+	def.name = "apples";
+	def.kind = RONDO_COUNTER;
+	err = rondo_store_open(argv[1], &opts, &store);
+	if (!err)
+		err = rondo_series_register(store, &def, &series);
+	if (!err)
+		err = rondo_consolidate(store, t, 0);
+	if (!err)
+		err = rondo_add(series, t, 3);
+	if (!err)
+		err = rondo_add(series, t + 1, 4);
+	if (!err)
+		err = rondo_read(store, rondo_series_id(store, series), &range, points, 4, &n);
+	if (err) {
+		fprintf(stderr, "%s\n", rondo_strerror(err));
+		return 1;
+	}
+	printf("%s %zu %g\n", rondo_version(), n, points[0].value);
+	return rondo_store_close(store) != 0;
+}
+C
+export PKG_CONFIG_PATH=$lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$dest
+is "$(pkg-config --modversion librondo)" "$version" "pkg-config knows the version"
+read -ra cflags <<<"$(pkg-config --cflags librondo)"
+read -ra libs <<<"$(pkg-config --libs librondo)"
+strict=(-std=c11 -pedantic -Wall -Wextra -Wno-missing-field-initializers -Werror)
+ok "a strict C11 program compiles and links" \
+	gcc "${strict[@]}" "${cflags[@]}" -o "$T/shared" "$T/user.c" "${libs[@]}"
+is "$(LD_LIBRARY_PATH=$lib "$T/shared" "$T/store1" 2>&1)" "$version 1 7" "it runs with the shared library"
+ok "it links with the static library" \
+	gcc "${strict[@]}" "${cflags[@]}" -o "$T/static" "$T/user.c" "$lib/librondo.a" -lm
+is "$("$T/static" "$T/store2" 2>&1)" "$version 1 7" "it runs with the static library"
+
+touch "$dest$prefix/bin/someone-elses"
+ok "make uninstall" mk uninstall
+is "$(cd "$dest" && find . ! -type d)" ".$prefix/bin/someone-elses" "it left what was not ours, and nothing else"
+done_testing
