@@ -9,7 +9,7 @@
 # Usage: BUILD=dir tests/run.sh GROUP:PATH... Groups: unit (a Check program), asan (a sanitized
 # one), native, nested (scripts that print TAP), absent (PATH is NAME:REASON, counted as skipped).
 # Logs: $BUILD/tests/logs/. A script may say `# timeout: SECONDS` in its head. Exit status 1 if
-# anything failed. It builds nothing.
+# anything failed, or nothing was tested. It builds nothing.
 
 set -u
 SRC=$(cd "$(dirname "$0")/.." && pwd)
@@ -110,4 +110,4 @@ if [ ${#reasons[@]} -gt 0 ]; then
 	printf '  %s\n' "${reasons[@]}"
 fi
 echo "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ]
+[ "$failed" -eq 0 ] && [ $((passed + skipped)) -gt 0 ]
