@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * testdev.c - the device behind the bare-metal guests' port and MMIO writes
+ */
+#include "testdev.h"
+
+#include <string.h>
+
+void testdev_access(void *device, const struct bus_access *access)
+{
+	struct testdev_vcpu *v = &((struct testdev *)device)->vcpus[access->vcpu];
+	uint32_t number;
+
+	if (!access->write) {
+		memset(access->data, 0, access->size);
+		return;
+	}
+	if (access->size != sizeof(number) || access->offset) {
+		v->wrong++;
+		return;
+	}
+	memcpy(&number, access->data, sizeof(number));
+	if (number != (uint32_t)v->events)
+		v->wrong++;
+	v->events++;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * vcpu.h - one virtual CPU and the thread that runs it
+ *
+ * The thread's life: pin, prime (one KVM_RUN that returns at once, so that an observer outside
+ * starts to count at a known figure), wait for vcpu_go(), run until the guest ends or vcpu_stop(),
+ * then sleep until vcpu_leave().  All members are the thread's until vcpu_is_parked(), and after
+ * that whoever saw it.
+ */
+#ifndef RONDO_VMM_VCPU_H
+#define RONDO_VMM_VCPU_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "exits.h"
+#include "recorder.h"
+#include "schedstat.h"
+#include "vm.h"
+
+struct kvm_run;
+
+enum vcpu_phase {
+	VCPU_CREATED,
+	VCPU_PRIMED,
+	VCPU_RUNNING,
+	VCPU_PARKED,
+	VCPU_LEAVING,
+};
+
+struct vcpu {
+	/* set at creation */
+	struct vm *vm;
+	unsigned int index;
+	int fd;
+	struct kvm_run *run;
+	uint64_t tsc_khz;
+	int pin;			/* CPU, or -1 */
+	uint64_t halt_ns;		/* sleep for each HLT */
+	int parked_eventfd;		/* told when the thread parks */
+	struct recorder_vcpu *recorder; /* NULL: nothing is recorded */
+
+	/* the thread, and how it is talked to */
+	pthread_t thread;
+	bool has_thread;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	enum vcpu_phase phase; /* under lock */
+	bool stop;	       /* atomic; see vcpu_stop() */
+
+	/* its account */
+	pid_t tid;
+	int schedstat_fd;
+	struct schedstat baseline; /* before the priming run */
+	uint64_t steal_after_ns;   /* field 2 after it */
+	uint64_t exits[EXIT_SLOTS];
+	uint64_t run_ns;
+	uint64_t exit_ns;
+	uint64_t halted_ns; /* part of exit_ns: asleep for a HLT */
+	bool done;	    /* the guest came to its end */
+	char failure[192];  /* "" unless this vCPU failed */
+};
+
+/* The exit reasons that vcpu_run has a handler for, and intr: up to EXIT_SLOTS; returns how many. */
+unsigned int vcpu_known_exits(unsigned int slots[EXIT_SLOTS]);
+
+/* A vCPU in 64-bit mode at `entry`.  0, or -1 and vm->error; vcpu_destroy() takes any half. */
+int vcpu_create(struct vcpu *vcpu, struct vm *vm, unsigned int index, uint64_t entry);
+void vcpu_destroy(struct vcpu *vcpu);
+
+/* Starts the thread and waits until it is primed.  0, or -1 and vm->error. */
+int vcpu_start(struct vcpu *vcpu);
+void vcpu_go(struct vcpu *vcpu);
+
+/* Ends the run at the next instruction border, wherever the thread is now. */
+void vcpu_stop(struct vcpu *vcpu);
+
+bool vcpu_is_parked(struct vcpu *vcpu);
+
+/* Lets the thread go and joins it. */
+void vcpu_leave(struct vcpu *vcpu);
+
+#endif

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * vm.c - the virtual machine: KVM's descriptors, guest memory, what KVM offers
+ */
+#include "vm.h"
+
+#include <asm/kvm_para.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* Three pages that KVM needs on Intel processors, below the firmware's place, in no one's way. */
+#define TSS_ADDRESS UINT64_C(0xfffbd000)
+
+int vm_fail(struct vm *vm, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(vm->error, sizeof(vm->error), format, args);
+	va_end(args);
+	return -1;
+}
+
+static int open_kvm(struct vm *vm)
+{
+	int version;
+
+	vm->kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (vm->kvm_fd < 0) {
+		switch (errno) {
+		case ENOENT:
+		case ENODEV:
+		case ENXIO:
+			return vm_fail(vm, "/dev/kvm is not there: load KVM (modprobe kvm_amd, or "
+					   "kvm_intel) and see that the firmware, or the machine "
+					   "around this one, has virtualization switched on");
+		case EACCES:
+		case EPERM:
+			return vm_fail(vm,
+				       "/dev/kvm: permission denied: be root, or join its group "
+				       "(usermod -aG kvm USER, then log in anew)");
+		default:
+			return vm_fail(vm, "/dev/kvm: %s", strerror(errno));
+		}
+	}
+	version = ioctl(vm->kvm_fd, KVM_GET_API_VERSION, 0);
+	if (version != KVM_API_VERSION)
+		return vm_fail(vm, "/dev/kvm has API version %d, and this program speaks %d only",
+			       version, KVM_API_VERSION);
+	if (ioctl(vm->kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_IMMEDIATE_EXIT) <= 0)
+		return vm_fail(vm, "this KVM lacks KVM_CAP_IMMEDIATE_EXIT (Linux 4.12)");
+	return 0;
+}
+
+static int read_cpuid(struct vm *vm)
+{
+	const unsigned int max = 256;
+	unsigned int i;
+
+	vm->cpuid = calloc(1, sizeof(*vm->cpuid) + max * sizeof(vm->cpuid->entries[0]));
+	if (!vm->cpuid)
+		return vm_fail(vm, "out of memory");
+	vm->cpuid->nent = max;
+	if (ioctl(vm->kvm_fd, KVM_GET_SUPPORTED_CPUID, vm->cpuid))
+		return vm_fail(vm, "KVM_GET_SUPPORTED_CPUID: %s", strerror(errno));
+	for (i = 0; i < vm->cpuid->nent; i++) {
+		const struct kvm_cpuid_entry2 *e = &vm->cpuid->entries[i];
+
+		if (e->function == KVM_CPUID_FEATURES)
+			vm->has_steal_time = e->eax & 1u << KVM_FEATURE_STEAL_TIME;
+	}
+	return 0;
+}
+
+static int map_memory(struct vm *vm, unsigned int memory_mib)
+{
+	struct kvm_userspace_memory_region region = { 0 };
+	size_t size = (size_t)memory_mib << 20;
+
+	vm->memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (vm->memory == MAP_FAILED) {
+		vm->memory = NULL;
+		return vm_fail(vm, "%u MiB of guest memory: %s", memory_mib, strerror(errno));
+	}
+	vm->memory_size = size;
+	region.memory_size = size;
+	region.userspace_addr = (uintptr_t)vm->memory;
+	if (ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region))
+		return vm_fail(vm, "KVM_SET_USER_MEMORY_REGION: %s", strerror(errno));
+	return 0;
+}
+
+int vm_create(struct vm *vm, unsigned int memory_mib)
+{
+	int size;
+
+	memset(vm, 0, sizeof(*vm));
+	vm->kvm_fd = -1;
+	vm->fd = -1;
+	if (open_kvm(vm) || read_cpuid(vm))
+		return -1;
+	size = ioctl(vm->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+	if (size < (int)sizeof(struct kvm_run))
+		return vm_fail(vm, "KVM_GET_VCPU_MMAP_SIZE: %d bytes", size);
+	vm->run_size = (size_t)size;
+	vm->fd = ioctl(vm->kvm_fd, KVM_CREATE_VM, 0);
+	if (vm->fd < 0)
+		return vm_fail(vm, "KVM_CREATE_VM: %s", strerror(errno));
+	if (ioctl(vm->kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_SET_TSS_ADDR) > 0 &&
+	    ioctl(vm->fd, KVM_SET_TSS_ADDR, TSS_ADDRESS))
+		return vm_fail(vm, "KVM_SET_TSS_ADDR: %s", strerror(errno));
+	return map_memory(vm, memory_mib);
+}
+
+void vm_destroy(struct vm *vm)
+{
+	if (vm->fd >= 0)
+		close(vm->fd);
+	if (vm->kvm_fd >= 0)
+		close(vm->kvm_fd);
+	if (vm->memory)
+		munmap(vm->memory, vm->memory_size);
+	free(vm->cpuid);
+}
+
+void *vm_memory(const struct vm *vm, uint64_t address, uint64_t size)
+{
+	if (address > vm->memory_size || size > vm->memory_size - address)
+		return NULL;
+	return vm->memory + address;
+}
