@@ -219,6 +219,17 @@ static double lane_value(const struct window *w, enum lane lane)
 	return 0;
 }
 
+/* Whether a window can have data; saves the look at cells of series that are new or have ended. */
+static bool may_hold(const struct schema *schema, const struct column *column, uint64_t start,
+		     uint64_t length)
+{
+	uint64_t first = load_relaxed(&column->first);
+
+	return !first ||
+	       (start + length > first &&
+		start < load_relaxed(&column->newest) + CELL_TICKS * schema->tiers[0].interval);
+}
+
 static void close_window(struct schema *schema, uint32_t t, uint32_t slot, uint64_t window)
 {
 	struct tier *tier = &schema->tiers[t];
@@ -229,6 +240,8 @@ static void close_window(struct schema *schema, uint32_t t, uint32_t slot, uint6
 	struct window w = { .known = 0 };
 	uint32_t cover;
 
+	if (!may_hold(schema, column, window * tier->interval, tier->interval))
+		return;
 	if (t == 1)
 		gather_values(source, slot, column->tag, first, first + tier->ratio, &w);
 	else
@@ -270,6 +283,16 @@ static void place_cursor(struct tier *tier, uint64_t now, uint64_t target)
 	tier->cursor_slot = 0;
 }
 
+/* What writers may write to from now on, as move() in record.c wants it. */
+static void set_closed(struct schema *schema, uint64_t until)
+{
+	uint64_t latest = schema->now + schema->max_ahead;
+
+	store_relaxed(&schema->open_span, 0);
+	store_relaxed(&schema->closed_until, until);
+	store_relaxed(&schema->open_span, latest > until ? latest - until : 0);
+}
+
 /* Closes what is due; false if the budget ran out. */
 static bool close_tier(struct schema *schema, uint32_t t, uint64_t now, uint64_t *budget)
 {
@@ -279,7 +302,7 @@ static bool close_tier(struct schema *schema, uint32_t t, uint64_t now, uint64_t
 	place_cursor(tier, now, target);
 	for (; tier->cursor < target; tier->cursor++, tier->cursor_slot = 0) {
 		if (t == 1)
-			store_relaxed(&schema->closed_until, (tier->cursor + 1) * tier->interval);
+			set_closed(schema, (tier->cursor + 1) * tier->interval);
 		for (; tier->cursor_slot < schema->used; tier->cursor_slot++) {
 			if (!schema->columns[tier->cursor_slot].tag)
 				continue;
@@ -290,7 +313,7 @@ static bool close_tier(struct schema *schema, uint32_t t, uint64_t now, uint64_t
 		}
 	}
 	if (t == 1)
-		store_relaxed(&schema->closed_until, tier->cursor * tier->interval);
+		set_closed(schema, tier->cursor * tier->interval);
 	return true;
 }
 
@@ -318,6 +341,7 @@ RONDO_API int rondo_consolidate(rondo_store *store, uint64_t now_ns, uint64_t bu
 		struct schema *schema = &store->schemas[i];
 
 		store_relaxed(&schema->now, now_ns);
+		set_closed(schema, schema->closed_until);
 		for (uint32_t t = 1; t < schema->n_tiers; t++) {
 			if (!close_tier(schema, t, now_ns, &budget)) {
 				err = RONDO_MORE;

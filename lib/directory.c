@@ -154,7 +154,8 @@ static void column_reset(struct schema *schema, uint32_t slot, uint32_t kind)
 	memset(column, 0, sizeof(*column));
 	column->tag = cell_tag(state_generation(entry_at(schema, slot)->state), 0);
 	column->unsynced = true;
-	column->total_window = 1; /* known: nothing before */
+	column->total_window = 1; /* known: there is nothing yet */
+	column->first = UINT64_MAX;
 	series->span = 0;
 	series->kind = kind;
 }

@@ -34,7 +34,7 @@ struct disk_superblock {
 	uint32_t incompat; /* feature bits: an unknown one forbids opening */
 	uint32_t compat;   /* feature bits: an unknown one may be ignored */
 	uint64_t sequence; /* the valid copy with the higher one counts */
-	uint32_t dirty;	   /* 1 while it is open for writing */
+	uint32_t dirty;    /* 1 while it is open for writing */
 	uint32_t unclean_opens;
 	uint64_t created_ns;
 	uint8_t uuid[16];
@@ -50,7 +50,7 @@ struct disk_tier {
 	uint64_t interval_ns;
 	uint64_t retention_ns;
 	uint32_t functions; /* as asked for */
-	uint32_t lanes;	    /* set of 1 << enum lane: what is stored per series */
+	uint32_t lanes;     /* set of 1 << enum lane: what is stored per series */
 	uint32_t rows;
 	uint32_t zero0;
 	uint8_t zero1[32];
@@ -77,9 +77,9 @@ struct disk_schema {
 
 /* A series' directory entry; then key, unit and help without terminators. */
 struct disk_entry {
-	uint64_t state;	     /* 7:0 enum entry_state, 31:8 generation, 63:32 steps */
+	uint64_t state;      /* 7:0 enum entry_state, 31:8 generation, 63:32 steps */
 	uint64_t retired_at; /* ns; 0 while live; not under the CRC */
-	uint32_t crc;	     /* CRC-32C of the generation (u32) and of all from key_len on */
+	uint32_t crc;        /* CRC-32C of the generation (u32) and of all from key_len on */
 	uint16_t key_len;
 	uint16_t unit_len;
 	uint16_t help_len;
@@ -99,7 +99,7 @@ enum entry_state {
 };
 
 #define GENERATION_BITS 22
-#define GENERATION_MAX	((1u << GENERATION_BITS) - 1) /* 1 to this; 0 never is one */
+#define GENERATION_MAX  ((1u << GENERATION_BITS) - 1) /* 1 to this; 0 never is one */
 
 struct disk_slab {
 	char magic[8];

@@ -63,17 +63,18 @@ static inline double double_of(uint64_t u)
 struct tier {
 	uint64_t interval;
 	uint64_t retention;
-	uint64_t ratio;	     /* interval / the finer tier's; 1 in the finest */
-	uint64_t ticks;	     /* finest ticks in a window */
+	uint64_t ratio;      /* interval / the finer tier's; 1 in the finest */
+	uint64_t ticks;      /* finest ticks in a window */
 	uint32_t functions;  /* as asked for */
 	uint32_t lane_set;   /* 1 << enum lane; in the finest tier there is one lane, the value */
 	uint32_t lanes_each; /* lanes per series */
 	uint32_t rows;
-	uint32_t lanes;	 /* in a row */
+	uint32_t lanes;  /* in a row */
 	uint64_t stride; /* bytes from a row to the next */
 	uint64_t file_size;
 	char *map; /* of the file */
 	struct disk_cell *cells;
+	char *end; /* of the cells */
 	int fd;
 	uint64_t cursor;      /* upper tiers: the window that consolidate() closes next */
 	uint32_t cursor_slot; /* and the series to go on with */
@@ -82,8 +83,9 @@ struct tier {
 
 /* What only the writing process knows of a series slot, beside its handle. */
 struct column {
-	uint64_t tag;	     /* generation << CELL_BITS; 0: slot not in use */
-	uint64_t newest;     /* start of the newest tick entered since open; the writer's */
+	uint64_t tag;        /* generation << CELL_BITS; 0: slot not in use */
+	uint64_t first;      /* start of the lowest cell that can hold data; 0: not known */
+	uint64_t newest;     /* start of the highest cell entered since open; both the writer's */
 	uint64_t retired_at; /* 0: live */
 	uint64_t
 		total_window; /* first upper tier: windows before it are in total; 0: not known yet */
@@ -126,13 +128,14 @@ struct schema {
 	char *selector_text;
 	struct selector *selector;
 	struct tier *tiers;
-	char *entries;			 /* in the mapped directory */
+	char *entries;                   /* in the mapped directory */
 	struct rondo_tier *public_tiers; /* what rondo_store_schema() hands out; made there */
-	uint64_t now;			 /* last known; relaxed */
-	uint64_t closed_until;		 /* ns: ticks before this are too late; relaxed */
-	struct handles *handles;	 /* writers only */
-	struct column *columns;		 /* writers only */
-	uint32_t *free_slots;		 /* slots that were given up unfinished; writers only */
+	uint64_t now;                    /* last known; relaxed */
+	uint64_t closed_until;           /* ns: ticks before this are too late; relaxed */
+	uint64_t open_span;      /* ns from there to the last that is not too early; relaxed */
+	struct handles *handles; /* writers only */
+	struct column *columns;  /* writers only */
+	uint32_t *free_slots;    /* slots that were given up unfinished; writers only */
 	uint32_t n_free;
 };
 
@@ -192,7 +195,7 @@ int error_of_errno(int err);
 uint32_t crc32c(uint32_t crc, const void *data, size_t len);
 
 /* key.c */
-#define KEY_MAX	   4096
+#define KEY_MAX    4096
 #define LABELS_MAX 64
 
 /* A key taken apart: name and labels point into text. */

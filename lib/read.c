@@ -103,47 +103,69 @@ static bool hidden(const struct view *view, uint64_t known)
 	return (double)(view->tier->ticks - known) > view->schema->xff * (double)view->tier->ticks;
 }
 
-static double derive(struct view *view, double stored, uint64_t known)
+/* From what is stored to what was asked, for the points of one cell. */
+static void derive(struct view *view, struct rondo_point *points, size_t n)
 {
-	switch (view->function) {
-	case RONDO_FN_AVG:
-		return view->index ? stored / (double)known : stored;
-	case RONDO_FN_COUNT:
-		return (double)known;
-	case RONDO_FN_RATE:
-		return stored / ((double)view->tier->interval / 1e9);
-	case RONDO_FN_TOTAL:
-		if (view->index)
-			return stored;
-		view->total += stored;
-		return view->total;
-	default:
-		return stored;
+	for (size_t i = 0; i < n; i++) {
+		struct rondo_point *point = &points[i];
+
+		switch (view->function) {
+		case RONDO_FN_AVG:
+			point->value /= view->index ? point->known : 1;
+			break;
+		case RONDO_FN_COUNT:
+			point->value = point->known;
+			break;
+		case RONDO_FN_RATE:
+			point->value /= (double)view->tier->interval / 1e9;
+			break;
+		case RONDO_FN_TOTAL:
+			if (view->index)
+				return;
+			view->total += point->value;
+			point->value = view->total;
+			break;
+		default:
+			return;
+		}
 	}
 }
 
 /* ---- cells ---- */
 
-static bool emit_cell(struct view *view, const struct disk_cell *cell, uint64_t first, uint64_t end,
+/* The points of windows from <= w < to, all of which lie in the cell; as many as there is room for. */
+static bool emit_cell(struct view *view, const struct disk_cell *cell, uint64_t from, uint64_t to,
 		      struct output *out)
 {
-	for (uint64_t tick = first; tick < end; tick++) {
-		unsigned int k = (unsigned int)(tick % CELL_TICKS);
-		uint64_t known = view->index ? ticks_of_cover(view->tier, cover_get(cell->tail, k))
-					     : 1;
+	uint64_t interval = view->tier->interval, ts = from * interval;
+	unsigned int k = (unsigned int)(from % CELL_TICKS), end = k + (unsigned int)(to - from);
+	size_t n = out->n;
+	bool all = true;
 
-		if (!value_known(cell->v[k]) || !known || (view->index && hidden(view, known)))
+	for (; k < end; k++, ts += interval) {
+		uint64_t known = 1;
+
+		if (!value_known(cell->v[k]))
 			continue;
-		if (out->n == out->cap)
-			return false;
-		out->points[out->n++] = (struct rondo_point){
-			.ts_ns = tick * view->tier->interval,
-			.value = derive(view, double_of(cell->v[k]), known),
+		if (view->index) {
+			known = ticks_of_cover(view->tier, cover_get(cell->tail, k));
+			if (!known || hidden(view, known))
+				continue;
+		}
+		if (n == out->cap) {
+			all = false;
+			break;
+		}
+		out->points[n++] = (struct rondo_point){
+			.ts_ns = ts,
+			.value = double_of(cell->v[k]),
 			.tier = view->index,
 			.known = known > UINT32_MAX ? UINT32_MAX : (uint32_t)known,
 		};
 	}
-	return true;
+	derive(view, out->points + out->n, n - out->n);
+	out->n = n;
+	return all;
 }
 
 /* The lowest and the highest number of the series' cells from `from` on; false if there is none. */

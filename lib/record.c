@@ -9,11 +9,6 @@
  */
 #include "cell.h"
 
-static struct column *column_of(const rondo_series *series)
-{
-	return &schema_of(series)->columns[series->index];
-}
-
 static void count(uint32_t *counter)
 {
 	__atomic_store_n(counter, *counter + 1, __ATOMIC_RELAXED);
@@ -21,7 +16,7 @@ static void count(uint32_t *counter)
 
 static int refuse(rondo_series *series, int error)
 {
-	struct column *column = column_of(series);
+	struct column *column = &schema_of(series)->columns[series->index];
 
 	switch (error) {
 	case RONDO_E_TOO_OLD:
@@ -36,96 +31,109 @@ static int refuse(rondo_series *series, int error)
 	return error;
 }
 
-/* The last known now plus max_ahead, or the series' own newest tick plus it if that is later. */
-static uint64_t latest_allowed(const struct schema *schema, const struct column *column)
+/*
+ * How far ahead a sample may be: max_ahead after the last known now, or after the series' own newest
+ * cell or current tick if that is later (nobody may have called consolidate() for a while).
+ */
+static uint64_t latest_allowed(const struct schema *schema, const rondo_series *series)
 {
-	uint64_t now = load_relaxed(&schema->now);
+	const struct column *column = &schema->columns[series->index];
+	uint64_t base = load_relaxed(&schema->now);
 
-	return (now > column->newest ? now : column->newest) + schema->max_ahead;
+	base = series->start > base ? series->start : base;
+	base = column->newest > base ? column->newest : base;
+	return base + schema->max_ahead;
 }
 
 /*
  * Makes `cell`, which is where cell `number` belongs, that cell.  If it holds a later one, the ring
  * has gone past this time; unless that one is so late that only a clock error can have made it.
  */
-static int enter(const struct schema *schema, struct column *column, struct disk_cell *cell,
+static int enter(const struct schema *schema, const rondo_series *series, struct disk_cell *cell,
 		 uint64_t number)
 {
+	struct column *column = &schema->columns[series->index];
+	uint64_t interval = schema->tiers[0].interval, start = number * CELL_TICKS * interval;
 	uint64_t tag = column->tag | number, found = load_relaxed(&cell->tag);
 
 	if (found == tag && load_relaxed(&cell->tail) == tag)
 		return 0;
-	if (cell_generation_bits(found) == column->tag && cell_number(found) > number) {
-		uint64_t interval = schema->tiers[0].interval;
-
-		if (cell_number(found) * CELL_TICKS <= latest_allowed(schema, column) / interval)
-			return RONDO_E_TOO_OLD;
-	}
+	if (cell_generation_bits(found) == column->tag && cell_number(found) > number &&
+	    cell_number(found) * CELL_TICKS <= latest_allowed(schema, series) / interval)
+		return RONDO_E_TOO_OLD;
 	cell_enter(cell, tag, tag);
+	if (start < column->first)
+		store_relaxed(&column->first, start);
+	if (start > column->newest)
+		store_relaxed(&column->newest, start);
 	return 0;
-}
-
-static bool retired(const struct column *column)
-{
-	return load_relaxed(&column->retired_at) != 0;
 }
 
 /* The cell of the next number in the same lane. */
 static struct disk_cell *next_cell(const struct tier *tier, struct disk_cell *cell)
 {
 	char *next = (char *)cell + tier->stride;
-	char *end = (char *)tier->cells + tier->rows * tier->stride;
 
-	return (struct disk_cell *)(next < end ? next : next - tier->rows * tier->stride);
+	return (struct disk_cell *)(next < tier->end ? next : next - tier->rows * tier->stride);
 }
 
-/* Points the handle at the tick of ts_ns. */
-static int seek(rondo_series *series, uint64_t ts_ns)
+/* Which of its cell's ticks the handle is at: v[k] is the cell's word k + 1. */
+static unsigned int tick_in_cell(const rondo_series *series)
 {
-	struct schema *schema = schema_of(series);
-	struct column *column = &schema->columns[series->index];
-	struct tier *tier = &schema->tiers[0];
-	uint64_t interval = tier->interval, ahead = ts_ns - series->start, tick, number, start;
+	return ((uintptr_t)series->slot >> 3 & 7) - 1;
+}
+
+/* Points the handle at the tick of ts_ns, wherever that is. */
+static int seek(const struct schema *schema, rondo_series *series, uint64_t ts_ns)
+{
+	const struct tier *tier = &schema->tiers[0];
+	uint64_t interval = tier->interval, number, start;
 	struct disk_cell *cell;
-	unsigned int k;
+	unsigned int k = 0;
 	int err;
 
-	if (!series->span && retired(column))
+	if (!series->span && load_relaxed(&schema->columns[series->index].retired_at))
 		return RONDO_E_RETIRED;
-	if (ts_ns > latest_allowed(schema, column))
+	if (ts_ns > latest_allowed(schema, series))
 		return RONDO_E_FUTURE;
 	if (ts_ns < load_relaxed(&schema->closed_until))
 		return RONDO_E_TOO_OLD;
-	if (series->span && ahead < 2 * interval) {
-		/* the tick after the handle's: v[k] lies at word k + 1 of its cell */
-		k = ((uintptr_t)series->slot >> 3 & 7) - 1;
-		start = series->start + interval;
-		if (likely(k + 1 < CELL_TICKS)) {
-			series->slot++;
-			series->start = start;
-			goto out;
-		}
+	if (ts_ns - series->start < 2 * series->span && tick_in_cell(series) == CELL_TICKS - 1) {
 		cell = (struct disk_cell *)((uintptr_t)series->slot & ~(uintptr_t)63);
 		number = cell_number(load_relaxed(&cell->tag)) + 1;
 		cell = next_cell(tier, cell);
-		k = 0;
+		start = series->start + interval;
 	} else {
-		tick = ts_ns / interval;
+		uint64_t tick = ts_ns / interval;
+
 		number = tick / CELL_TICKS;
 		k = (unsigned int)(tick % CELL_TICKS);
 		start = tick * interval;
 		cell = cell_at(tier, number, series->index);
 	}
-	err = enter(schema, column, cell, number);
+	err = enter(schema, series, cell, number);
 	if (err)
 		return err;
 	series->slot = &cell->v[k];
 	series->start = start;
 	series->span = interval;
-out:
-	if (start > column->newest)
-		column->newest = start;
 	return 0;
+}
+
+/* Points the handle at the tick of ts_ns: mostly the next one of the same cell. */
+static inline int move(rondo_series *series, uint64_t ts_ns)
+{
+	const struct schema *schema = schema_of(series);
+
+	if (likely(ts_ns - series->start < 2 * series->span &&
+		   tick_in_cell(series) < CELL_TICKS - 1 &&
+		   ts_ns - load_relaxed(&schema->closed_until) <=
+			   load_relaxed(&schema->open_span))) {
+		series->slot++;
+		series->start += series->span;
+		return 0;
+	}
+	return seek(schema, series, ts_ns);
 }
 
 RONDO_API int rondo_record_slow(rondo_series *series, uint64_t ts_ns, double value)
@@ -137,7 +145,7 @@ RONDO_API int rondo_record_slow(rondo_series *series, uint64_t ts_ns, double val
 	else if (!value_known(bits_of(value)))
 		err = RONDO_E_VALUE;
 	else if (ts_ns - series->start >= series->span)
-		err = seek(series, ts_ns);
+		err = move(series, ts_ns);
 	if (err)
 		return refuse(series, err);
 	store_release(series->slot, bits_of(value));
@@ -160,7 +168,7 @@ RONDO_API int rondo_add_slow(rondo_series *series, uint64_t ts_ns, double delta)
 	else if (!(delta >= 0 && delta <= RONDO_ADD_MAX))
 		err = RONDO_E_VALUE;
 	else if (ts_ns - series->start >= series->span)
-		err = seek(series, ts_ns);
+		err = move(series, ts_ns);
 	if (err)
 		return refuse(series, err);
 	add(series->slot, delta);
@@ -168,26 +176,53 @@ RONDO_API int rondo_add_slow(rondo_series *series, uint64_t ts_ns, double delta)
 }
 
 /* How far ahead the cache lines of coming series are asked for. */
-#define PREFETCH_HANDLES 16
-#define PREFETCH_SLOTS	 8
+#define PREFETCH_HANDLES 24
+#define PREFETCH_SLOTS   12
+
+/* The line that the next tick of the series will be written to. */
+static inline void prefetch_slot(const rondo_series *series, uint64_t stride)
+{
+	uintptr_t next = (uintptr_t)series->slot;
+
+	next += tick_in_cell(series) == CELL_TICKS - 1 ? stride : 0;
+	__builtin_prefetch((void *)next, 1);
+}
+
+static inline int batch_one(rondo_series *series, uint64_t ts_ns, double value)
+{
+	bool counter = series->kind == RONDO_COUNTER;
+
+	if (unlikely(!value_known(bits_of(value)) ||
+		     (counter && !(value >= 0 && value <= RONDO_ADD_MAX))))
+		return refuse(series, RONDO_E_VALUE);
+	if (ts_ns - series->start >= series->span) {
+		int err = move(series, ts_ns);
+
+		if (unlikely(err))
+			return refuse(series, err);
+	}
+	if (counter)
+		add(series->slot, value);
+	else
+		store_release(series->slot, bits_of(value));
+	return 0;
+}
 
 RONDO_API int rondo_record_batch(rondo_series *const *series, const double *values, size_t n,
 				 uint64_t ts_ns, size_t *refused)
 {
+	uint64_t stride = n ? schema_of(series[0])->tiers[0].stride : 0;
 	size_t bad = 0;
 	int first = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		int err;
 
-		if (i + PREFETCH_HANDLES < n)
+		if (i + PREFETCH_HANDLES < n) {
 			__builtin_prefetch(series[i + PREFETCH_HANDLES], 1);
-		if (i + PREFETCH_SLOTS < n)
-			__builtin_prefetch(series[i + PREFETCH_SLOTS]->slot, 1);
-		if (series[i]->kind == RONDO_COUNTER)
-			err = rondo_add(series[i], ts_ns, values[i]);
-		else
-			err = rondo_record(series[i], ts_ns, values[i]);
+			prefetch_slot(series[i + PREFETCH_SLOTS], stride);
+		}
+		err = batch_one(series[i], ts_ns, values[i]);
 		if (unlikely(err)) {
 			first = first ? first : err;
 			bad++;

@@ -114,6 +114,7 @@ int slab_open(struct rondo_store *store, struct schema *schema, uint32_t index, 
 		return fail(detail, size, RONDO_E_IO, "%s: mmap: %s", name, strerror(errno));
 	tier->map = map;
 	tier->cells = (struct disk_cell *)(tier->map + SLAB_HEADER);
+	tier->end = tier->map + tier->file_size;
 	madvise(map, tier->file_size, MADV_DONTFORK);
 	madvise(map, tier->file_size, MADV_RANDOM);
 	return 0;

@@ -138,6 +138,7 @@ static int load_schemas(struct rondo_store *store, const struct rondo_open_opts 
 		schema->index = i;
 		schema->now = now;
 		err = schema_decode(disk, schema, opts->detail, opts->detail_size);
+		schema->open_span = now + schema->max_ahead;
 		for (uint32_t t = 0; !err && t < schema->n_tiers; t++)
 			err = slab_open(store, schema, t, opts->detail, opts->detail_size);
 		if (err)

@@ -67,7 +67,7 @@ extern "C" {
 #define RONDO_VERSION_MAJOR 0
 #define RONDO_VERSION_MINOR 1
 #define RONDO_VERSION_PATCH 0
-#define RONDO_VERSION "0.1.0"
+#define RONDO_VERSION       "0.1.0"
 
 #if defined(__GNUC__)
 #define RONDO_API __attribute__((visibility("default")))
@@ -81,30 +81,30 @@ extern "C" {
 /* Fixed numbers; a number is never reused.  rondo_strerror() has a sentence for each. */
 enum rondo_error {
 	RONDO_OK = 0,
-	RONDO_MORE = 1,            /* not an error: the budget ran out, call again */
-	RONDO_E_INVALID = -1,      /* an argument is out of its range */
-	RONDO_E_NOMEM = -2,        /* malloc failed */
-	RONDO_E_IO = -3,           /* a system call failed; errno says why */
-	RONDO_E_NOT_FOUND = -4,    /* no such store, series, schema, tier or function */
-	RONDO_E_EXISTS = -5,       /* a store is already there */
-	RONDO_E_LOCKED = -6,       /* another process, or handle, has it open for writing */
-	RONDO_E_READ_ONLY = -7,    /* the store was opened read-only */
-	RONDO_E_CORRUPT = -8,      /* a checksum, size or field does not fit */
-	RONDO_E_VERSION = -9,      /* a newer format version, or a feature that we don't know */
-	RONDO_E_ENDIAN = -10,      /* written by, or opened on, a big-endian machine */
-	RONDO_E_NO_SPACE = -11,    /* the disk is full */
-	RONDO_E_FULL = -12,        /* the schema's max_series are in use */
-	RONDO_E_NAME = -13,        /* a metric name, label name or label value is not allowed */
-	RONDO_E_TOO_LONG = -14,    /* name and labels don't fit into a directory entry */
-	RONDO_E_NO_SCHEMA = -15,   /* no schema's selector matches the series */
-	RONDO_E_KIND = -16,        /* the call is not for this kind of series */
-	RONDO_E_VALUE = -17,       /* NaN, infinite, or a negative increment */
-	RONDO_E_TOO_OLD = -18,     /* the tick's window is closed or its cell is gone */
-	RONDO_E_FUTURE = -19,      /* further ahead of now than the schema's max_ahead */
-	RONDO_E_RETIRED = -20,     /* the series was retired */
-	RONDO_E_SELECTOR = -21,    /* the selector does not parse */
-	RONDO_E_SCHEMA = -22,      /* the schema breaks a rule, or differs from the store's */
-	RONDO_E_FAILED = -23,      /* the store's files failed under it; close and reopen */
+	RONDO_MORE = 1,          /* not an error: the budget ran out, call again */
+	RONDO_E_INVALID = -1,    /* an argument is out of its range */
+	RONDO_E_NOMEM = -2,      /* malloc failed */
+	RONDO_E_IO = -3,         /* a system call failed; errno says why */
+	RONDO_E_NOT_FOUND = -4,  /* no such store, series, schema, tier or function */
+	RONDO_E_EXISTS = -5,     /* a store is already there */
+	RONDO_E_LOCKED = -6,     /* another process, or handle, has it open for writing */
+	RONDO_E_READ_ONLY = -7,  /* the store was opened read-only */
+	RONDO_E_CORRUPT = -8,    /* a checksum, size or field does not fit */
+	RONDO_E_VERSION = -9,    /* a newer format version, or a feature that we don't know */
+	RONDO_E_ENDIAN = -10,    /* written by, or opened on, a big-endian machine */
+	RONDO_E_NO_SPACE = -11,  /* the disk is full */
+	RONDO_E_FULL = -12,      /* the schema's max_series are in use */
+	RONDO_E_NAME = -13,      /* a metric name, label name or label value is not allowed */
+	RONDO_E_TOO_LONG = -14,  /* name and labels don't fit into a directory entry */
+	RONDO_E_NO_SCHEMA = -15, /* no schema's selector matches the series */
+	RONDO_E_KIND = -16,      /* the call is not for this kind of series */
+	RONDO_E_VALUE = -17,     /* NaN, infinite, or a negative increment */
+	RONDO_E_TOO_OLD = -18,   /* the tick's window is closed or its cell is gone */
+	RONDO_E_FUTURE = -19,    /* further ahead of now than the schema's max_ahead */
+	RONDO_E_RETIRED = -20,   /* the series was retired */
+	RONDO_E_SELECTOR = -21,  /* the selector does not parse */
+	RONDO_E_SCHEMA = -22,    /* the schema breaks a rule, or differs from the store's */
+	RONDO_E_FAILED = -23,    /* the store's files failed under it; close and reopen */
 };
 
 /* A sentence for an error, without a full stop; "unknown error" for other numbers.  Static storage. */
@@ -132,21 +132,21 @@ enum rondo_function {
 	RONDO_FN_AVG = 1,     /* mean over the known ticks */
 	RONDO_FN_MIN = 2,
 	RONDO_FN_MAX = 3,
-	RONDO_FN_LAST = 4,    /* value of the latest known tick */
-	RONDO_FN_SUM = 5,     /* sum over the known ticks; for a COUNTER the increase */
-	RONDO_FN_COUNT = 6,   /* number of known ticks (exact up to 1,023 a window, scaled beyond) */
-	RONDO_FN_TOTAL = 7,   /* COUNTER: cumulative, at the window's end; in the finest tier it
+	RONDO_FN_LAST = 4,  /* value of the latest known tick */
+	RONDO_FN_SUM = 5,   /* sum over the known ticks; for a COUNTER the increase */
+	RONDO_FN_COUNT = 6, /* number of known ticks (exact up to 1,023 a window, scaled beyond) */
+	RONDO_FN_TOTAL = 7, /* COUNTER: cumulative, at the window's end; in the finest tier it
 	                         needs the function in the first upper tier */
-	RONDO_FN_RATE = 8,    /* COUNTER, derived: sum per second of window */
+	RONDO_FN_RATE = 8,  /* COUNTER, derived: sum per second of window */
 };
 
 /* The bit of a function in a set of functions. */
-#define RONDO_FN(f) (1u << (f))
-#define RONDO_FNS_AVG RONDO_FN(RONDO_FN_AVG)
-#define RONDO_FNS_MIN RONDO_FN(RONDO_FN_MIN)
-#define RONDO_FNS_MAX RONDO_FN(RONDO_FN_MAX)
-#define RONDO_FNS_LAST RONDO_FN(RONDO_FN_LAST)
-#define RONDO_FNS_SUM RONDO_FN(RONDO_FN_SUM)
+#define RONDO_FN(f)     (1u << (f))
+#define RONDO_FNS_AVG   RONDO_FN(RONDO_FN_AVG)
+#define RONDO_FNS_MIN   RONDO_FN(RONDO_FN_MIN)
+#define RONDO_FNS_MAX   RONDO_FN(RONDO_FN_MAX)
+#define RONDO_FNS_LAST  RONDO_FN(RONDO_FN_LAST)
+#define RONDO_FNS_SUM   RONDO_FN(RONDO_FN_SUM)
 #define RONDO_FNS_COUNT RONDO_FN(RONDO_FN_COUNT)
 #define RONDO_FNS_TOTAL RONDO_FN(RONDO_FN_TOTAL)
 
@@ -165,15 +165,16 @@ struct rondo_tier {
 	uint32_t reserved; /* 0 */
 };
 
-#define RONDO_TIERS_MAX 44
-#define RONDO_SCHEMAS_MAX 64
+#define RONDO_TIERS_MAX       44
+#define RONDO_SCHEMAS_MAX     64
 #define RONDO_SCHEMA_NAME_MAX 63
-#define RONDO_SELECTOR_MAX 511
+#define RONDO_SELECTOR_MAX    511
 
 /* What to do when a series is to be registered and max_series are in use. */
 enum rondo_on_full {
-	RONDO_ON_FULL_REFUSE = 0,  /* RONDO_E_FULL */
-	RONDO_ON_FULL_RECLAIM = 1, /* take the slot that was retired longest ago, if reclaim_delay_ns
+	RONDO_ON_FULL_REFUSE = 0, /* RONDO_E_FULL */
+	RONDO_ON_FULL_RECLAIM =
+		1, /* take the slot that was retired longest ago, if reclaim_delay_ns
 	                              have passed since, else RONDO_E_FULL */
 };
 
@@ -209,7 +210,7 @@ struct rondo_plan {
 	uint64_t bytes;           /* all files together */
 	uint64_t directory_bytes; /* superblock, schemas, series directory */
 	uint64_t slab_bytes;
-	uint64_t series;          /* sum of max_series */
+	uint64_t series; /* sum of max_series */
 };
 
 /*
@@ -277,15 +278,15 @@ struct rondo_store_info {
 	uint32_t unclean_opens; /* how often it was opened after an unclean end */
 	uint32_t entry_size;
 	uint64_t created_ns;
-	uint64_t bytes;         /* exact size of all its files */
+	uint64_t bytes; /* exact size of all its files */
 	uint64_t series_live;
 	uint64_t series_retired;
 	uint64_t series_max;
-	uint64_t registered;    /* series registered for the first time */
-	uint64_t reclaimed;     /* slots of retired series given to new ones */
-	uint64_t too_old;       /* refusals by cause */
+	uint64_t registered; /* series registered for the first time */
+	uint64_t reclaimed;  /* slots of retired series given to new ones */
+	uint64_t too_old;    /* refusals by cause */
 	uint64_t future;
-	uint64_t invalid;       /* RONDO_E_VALUE, _KIND, _RETIRED */
+	uint64_t invalid; /* RONDO_E_VALUE, _KIND, _RETIRED */
 	uint64_t full;
 };
 
@@ -333,11 +334,11 @@ struct rondo_series_def {
  * nobody else to read or write.
  */
 typedef struct rondo_series {
-	uint64_t *slot;  /* where the current tick's value is, in the mapped slab */
-	uint64_t start;  /* first nanosecond of that tick */
-	uint64_t span;   /* its length in ns; 0: every call takes the slow path */
-	uint32_t index;  /* of the series slot in its schema */
-	uint32_t kind;   /* enum rondo_kind */
+	uint64_t *slot; /* where the current tick's value is, in the mapped slab */
+	uint64_t start; /* first nanosecond of that tick */
+	uint64_t span;  /* its length in ns; 0: every call takes the slow path */
+	uint32_t index; /* of the series slot in its schema */
+	uint32_t kind;  /* enum rondo_kind */
 } rondo_series;
 
 /* Identity of a series for reading, in any process: schema, slot and generation. 0 is none. */
@@ -367,15 +368,15 @@ RONDO_API rondo_id rondo_series_id(rondo_store *store, const rondo_series *serie
 struct rondo_series_info {
 	size_t size;
 	rondo_id id;
-	const char *key;                  /* name{a="b",c="d"}, labels sorted, values escaped */
+	const char *key; /* name{a="b",c="d"}, labels sorted, values escaped */
 	const char *name;
 	const struct rondo_label *labels; /* sorted by name, values unescaped */
 	size_t n_labels;
 	enum rondo_kind kind;
-	const char *unit;                 /* "" if none */
-	const char *help;                 /* "" if none */
-	uint32_t schema;                  /* index */
-	uint32_t retired;                 /* 1 if it is retired */
+	const char *unit; /* "" if none */
+	const char *help; /* "" if none */
+	uint32_t schema;  /* index */
+	uint32_t retired; /* 1 if it is retired */
 	uint64_t retired_at_ns;
 };
 
@@ -426,8 +427,8 @@ static inline int rondo_record(rondo_series *series, uint64_t ts_ns, double valu
 		uint64_t u;
 	} bits = { value };
 
-	if (__builtin_expect(ts_ns - series->start < series->span &&
-				     series->kind == RONDO_GAUGE && value - value == 0,
+	if (__builtin_expect(ts_ns - series->start < series->span && series->kind == RONDO_GAUGE &&
+				     value - value == 0,
 			     1)) {
 		__atomic_store_n(series->slot, bits.u, __ATOMIC_RELEASE);
 		return RONDO_OK;
