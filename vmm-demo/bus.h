@@ -18,7 +18,7 @@ struct bus_access {
 	bool write;
 	uint64_t offset;   /* from the device's base */
 	unsigned int size; /* bytes, 1 to 8 */
-	uint8_t *data;	   /* to write, or to be filled */
+	uint8_t *data;     /* to write, or to be filled */
 };
 
 typedef void (*bus_handler)(void *device, const struct bus_access *access);

@@ -9,8 +9,8 @@
 
 #include <string.h>
 
-#define PAGE	    UINT64_C(4096)
-#define ENTRIES	    512
+#define PAGE        UINT64_C(4096)
+#define ENTRIES     512
 #define DIRECTORIES 4 /* of 1 GiB each */
 
 #define PTE_PRESENT  (UINT64_C(1) << 0)
@@ -20,7 +20,7 @@
 #define PTE_LARGE    (UINT64_C(1) << 7)
 
 #define PTE_TABLE (PTE_PRESENT | PTE_WRITE | PTE_ACCESSED)
-#define PTE_2M	  (PTE_TABLE | PTE_DIRTY | PTE_LARGE)
+#define PTE_2M    (PTE_TABLE | PTE_DIRTY | PTE_LARGE)
 
 static void put64(uint8_t *memory, uint64_t at, uint64_t value)
 {

@@ -15,16 +15,16 @@
 
 #include <stdint.h>
 
-#define LAYOUT_GDT	   UINT64_C(0x1000)
-#define LAYOUT_PML4	   UINT64_C(0x2000)
+#define LAYOUT_GDT         UINT64_C(0x1000)
+#define LAYOUT_PML4        UINT64_C(0x2000)
 #define LAYOUT_TABLES_END  UINT64_C(0x8000)
-#define LAYOUT_PARAMS	   UINT64_C(0x10000)
+#define LAYOUT_PARAMS      UINT64_C(0x10000)
 #define LAYOUT_PARAMS_SIZE UINT64_C(0x1000)
-#define LAYOUT_STEAL	   UINT64_C(0x800) /* within a parameter page */
-#define LAYOUT_CODE	   UINT64_C(0x100000)
-#define LAYOUT_MMIO	   UINT64_C(0xd0000000)
+#define LAYOUT_STEAL       UINT64_C(0x800) /* within a parameter page */
+#define LAYOUT_CODE        UINT64_C(0x100000)
+#define LAYOUT_MMIO        UINT64_C(0xd0000000)
 #define LAYOUT_MMIO_SIZE   UINT64_C(0x1000)
-#define LAYOUT_PORT	   UINT64_C(0x5e0)
+#define LAYOUT_PORT        UINT64_C(0x5e0)
 #define LAYOUT_PORT_SIZE   UINT64_C(4)
 
 /* Selectors of the GDT: 64-bit code, flat data, and the (unused) task state. */

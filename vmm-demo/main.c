@@ -254,7 +254,10 @@ static void report(struct vmm *m)
 		recorder_finish(m->recorder);
 	r.status = m->failed ? "failed" : m->signal ? "stopped" : "ok";
 	(m->options.json ? report_json : report_text)(&r, stdout);
-	fflush(stdout);
+	if (fflush(stdout) || ferror(stdout)) {
+		complain("the report can't be written");
+		m->failed = true;
+	}
 }
 
 static void linger(struct vmm *m)
@@ -289,7 +292,7 @@ int main(int argc, char **argv)
 	switch (options_parse(argc, argv, &m.options, error, sizeof(error))) {
 	case OPTIONS_HELP:
 		options_usage(stdout);
-		return 0;
+		return fflush(stdout) ? 1 : 0;
 	case OPTIONS_VERSION:
 		printf("rondo-vmm %s\n", rondo_version());
 		return 0;

@@ -16,7 +16,7 @@
 #define VMM_CPUS_MAX  16
 #define VMM_COUNT_MAX UINT64_C(1000000000)
 #define VMM_NAME_MAX  63
-#define VMM_MEM_MIN   4	   /* MiB */
+#define VMM_MEM_MIN   4    /* MiB */
 #define VMM_MEM_MAX   3072 /* all below the MMIO gap */
 
 /* One part of a guest's work: `count` events of one kind (enum in guests/params.h). */

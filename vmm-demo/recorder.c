@@ -15,10 +15,11 @@
 #include "clock.h"
 
 /*
- * The schema does not depend on the VM, or a store could not be used again by another one: room
- * for a VM of 16 vCPUs and for those before it, whose series are given away after a minute.
+ * A new store has room for this VM's series twice, in whole pages of 64 lanes: another VM may use
+ * it next, while the series of the one before wait to be given away.  A store that is there
+ * already is taken as it is.
  */
-#define MAX_SERIES 256
+#define LANES 64
 
 #define S(n) ((n)*UINT64_C(1000000000))
 
@@ -26,15 +27,6 @@ static const struct rondo_tier tiers[] = {
 	{ S(1), S(600), 0, 0 },
 	{ S(10), S(6 * 3600), RONDO_FNS_SUM | RONDO_FNS_MAX | RONDO_FNS_TOTAL, 0 },
 	{ S(300), S(7 * 86400), RONDO_FNS_SUM | RONDO_FNS_MAX, 0 },
-};
-
-static const struct rondo_schema schema = {
-	.size = sizeof(schema),
-	.name = "vmm",
-	.tiers = tiers,
-	.n_tiers = sizeof(tiers) / sizeof(tiers[0]),
-	.max_series = MAX_SERIES,
-	.on_full = RONDO_ON_FULL_RECLAIM,
 };
 
 struct recorder {
@@ -45,7 +37,7 @@ struct recorder {
 	bool has_steal_base;
 	_Atomic uint64_t utc_offset;
 	struct recorder_counter *steal; /* n_vcpus */
-	uint64_t *steal_last;		/* n_vcpus */
+	uint64_t *steal_last;           /* n_vcpus */
 	struct recorder_vcpu *vcpus;
 };
 
@@ -117,19 +109,39 @@ static void set_offset(struct recorder *r)
 			      memory_order_relaxed);
 }
 
+static int open_store(struct recorder *r, const char *path, unsigned int n_series, char *detail,
+		      size_t detail_size)
+{
+	const struct rondo_schema schema = {
+		.size = sizeof(schema),
+		.name = "vmm",
+		.tiers = tiers,
+		.n_tiers = sizeof(tiers) / sizeof(tiers[0]),
+		.max_series = (2 * n_series + LANES - 1) / LANES * LANES,
+		.on_full = RONDO_ON_FULL_RECLAIM,
+	};
+	struct rondo_open_opts opts = {
+		.size = sizeof(opts),
+		.schemas = &schema,
+		.n_schemas = 1,
+		.detail = detail,
+		.detail_size = detail_size,
+	};
+	int rc = rondo_store_open(path, &opts, &r->store);
+
+	if (rc == RONDO_E_NOT_FOUND) {
+		*detail = '\0';
+		opts.flags = RONDO_OPEN_CREATE;
+		rc = rondo_store_open(path, &opts, &r->store);
+	}
+	return rc;
+}
+
 struct recorder *recorder_open(const char *store, const char *instance, unsigned int n_vcpus,
 			       const unsigned int *slots, unsigned int n_slots)
 {
 	struct recorder *r = calloc(1, sizeof(*r));
 	char detail[256] = "";
-	struct rondo_open_opts opts = {
-		.size = sizeof(opts),
-		.flags = RONDO_OPEN_CREATE,
-		.schemas = &schema,
-		.n_schemas = 1,
-		.detail = detail,
-		.detail_size = sizeof(detail),
-	};
 	int rc = RONDO_E_NOMEM;
 	unsigned int i;
 
@@ -141,14 +153,14 @@ struct recorder *recorder_open(const char *store, const char *instance, unsigned
 		r->vcpus = aligned_alloc(64, n_vcpus * sizeof(*r->vcpus));
 		if (r->steal && r->steal_last && r->vcpus) {
 			memset(r->vcpus, 0, n_vcpus * sizeof(*r->vcpus));
-			rc = rondo_store_open(store, &opts, &r->store);
+			rc = open_store(r, store, n_vcpus * (3 + n_slots), detail, sizeof(detail));
 		}
 	}
 	for (i = 0; !rc && i < n_vcpus; i++)
 		rc = add_vcpu(r, i, slots, n_slots);
 	if (rc) {
-		fprintf(stderr, "rondo-vmm: warning: runs without recording: store %s: %s%s%s\n",
-			store, rondo_strerror(rc), *detail ? ": " : "", detail);
+		fprintf(stderr, "rondo-vmm: warning: runs without recording: store %s: %s\n", store,
+			*detail ? detail : rondo_strerror(rc));
 		recorder_close(r);
 		return NULL;
 	}

@@ -24,13 +24,13 @@ struct report_vcpu {
 	uint64_t run_ns;
 	uint64_t exit_ns;
 	uint64_t halted_ns;
-	uint64_t steal_baseline_ns;	  /* schedstat field 2 before the first KVM_RUN */
+	uint64_t steal_baseline_ns;       /* schedstat field 2 before the first KVM_RUN */
 	uint64_t steal_baseline_after_ns; /* and right after it */
 	struct report_figure steal_end_ns;
 	uint64_t cpu_baseline_ns; /* field 1 */
 	struct report_figure cpu_end_ns;
 	struct report_figure guest_steal_first_ns; /* what KVM showed the guest, at its start */
-	struct report_figure guest_steal_ns;	   /* and at its end */
+	struct report_figure guest_steal_ns;       /* and at its end */
 	struct report_figure kvm_exits;
 	const char *failure; /* "" if there was none */
 };

@@ -35,9 +35,9 @@ struct vcpu {
 	int fd;
 	struct kvm_run *run;
 	uint64_t tsc_khz;
-	int pin;			/* CPU, or -1 */
-	uint64_t halt_ns;		/* sleep for each HLT */
-	int parked_eventfd;		/* told when the thread parks */
+	int pin;                        /* CPU, or -1 */
+	uint64_t halt_ns;               /* sleep for each HLT */
+	int parked_eventfd;             /* told when the thread parks */
 	struct recorder_vcpu *recorder; /* NULL: nothing is recorded */
 
 	/* the thread, and how it is talked to */
@@ -46,7 +46,7 @@ struct vcpu {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	enum vcpu_phase phase; /* under lock */
-	bool stop;	       /* atomic; see vcpu_stop() */
+	bool stop;             /* atomic; see vcpu_stop() */
 
 	/* its account */
 	pid_t tid;
@@ -56,8 +56,8 @@ struct vcpu {
 	uint64_t exits[EXIT_SLOTS];
 	uint64_t run_ns;
 	uint64_t exit_ns;
-	uint64_t halted_ns; /* part of exit_ns: asleep for a HLT */
-	bool done;	    /* the guest came to its end */
+	uint64_t halted_ns; /* asleep for a HLT: part of exit_ns, unless a stop cut it short */
+	bool done;          /* the guest came to its end */
 	char failure[192];  /* "" unless this vCPU failed */
 };
 
