@@ -13,7 +13,8 @@ MAKEFLAGS += -rR --no-print-directory
 .SUFFIXES:
 .SECONDARY:
 
-VERSION := $(shell sed -n 's/^\#define RONDO_VERSION "\(.*\)"/\1/p' lib/include/rondo.h)
+version_part = $(shell sed -n 's/^\#define RONDO_VERSION_$(1)  *\([0-9]*\)$$/\1/p' lib/include/rondo.h)
+VERSION := $(call version_part,MAJOR).$(call version_part,MINOR).$(call version_part,PATCH)
 
 ifneq ($(filter default undefined,$(origin CC)),)
 CC := gcc
@@ -108,11 +109,12 @@ $(OUT)/obj/%.pic.o: %.c Makefile
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(BASE_CFLAGS) $(CFLAGS) $(PUBLIC_INCLUDE) $(INC) $(DEFS) -fPIC -fvisibility=hidden -MMD -MP -c -o $@ $<
 
-# link: $^ without what is no object or archive, then LIBS.
+# link: the objects and archives in $^, librondo last as all others use it, then LIBS.
 define link
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(SAN) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
+	$(Q)$(CC) $(SAN) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter-out $(LIB_A),$(filter %.a,$^)) \
+		$(filter $(LIB_A),$^) $(LIBS)
 endef
 
 -include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
