@@ -18,7 +18,8 @@ mk()
 
 out=$(mk install 2>&1) || bail "make install" "$out"
 pass "make install"
-version=$(sed -n 's/^#define RONDO_VERSION "\(.*\)"/\1/p' "$SRC/lib/include/rondo.h")
+version=$(printf '#include <rondo.h>\nRONDO_VERSION\n' | gcc -E -P -I "$SRC/lib/include" - | tail -n 1 |
+	  tr -d '" ')
 soname=librondo.so.${version%%.*}
 for f in include/rondo.h lib/librondo.a "lib/librondo.so.$version" "lib/$soname" lib/librondo.so \
 	 lib/pkgconfig/librondo.pc bin/rondo-bpf-cli bin/rondo-vmm share/doc/rondo/LICENSE-MIT; do
