@@ -8,7 +8,7 @@
  */
 #include <string.h>
 
-#include "cell.h"
+#include "ring.h"
 
 /* What is known of one window of one series. */
 struct window {
@@ -219,18 +219,57 @@ static double lane_value(const struct window *w, enum lane lane)
 	return 0;
 }
 
-/* Whether a window can have data; saves the look at cells of series that are new or have ended. */
-static bool may_hold(const struct schema *schema, const struct column *column, uint64_t start,
-		     uint64_t length)
+/* What lay in the finest ring when the store was opened. */
+static void learn(const struct schema *schema, uint32_t slot)
 {
-	uint64_t first = load_relaxed(&column->first);
+	struct column *column = &schema->columns[slot];
+	struct ring ring = { &schema->tiers[0], column->tag, slot, true };
+	uint64_t cell = CELL_TICKS * schema->tiers[0].interval, lowest, highest;
 
-	return !first ||
-	       (start + length > first &&
-		start < load_relaxed(&column->newest) + CELL_TICKS * schema->tiers[0].interval);
+	column->learned = true;
+	column->old_first = UINT64_MAX;
+	if (!ring_bounds(&ring, 0, &lowest, &highest))
+		return;
+	column->old_first = lowest * cell;
+	column->old_newest = highest * cell;
 }
 
-static void close_window(struct schema *schema, uint32_t t, uint32_t slot, uint64_t window)
+/* The time that the series' data in the finest ring lies in: from *first up to *end. */
+static void extent(const struct schema *schema, uint32_t slot, uint64_t *first, uint64_t *end)
+{
+	const struct column *column = &schema->columns[slot];
+	uint64_t newest;
+
+	if (!column->learned)
+		learn(schema, slot);
+	*first = load_relaxed(&column->first);
+	newest = load_relaxed(&column->newest);
+	*first = *first < column->old_first ? *first : column->old_first;
+	newest = newest > column->old_newest ? newest : column->old_newest;
+	*end = newest + CELL_TICKS * schema->tiers[0].interval;
+}
+
+/* Whether all lanes of a window are there; the total is missing where it could not be told. */
+static bool window_present(const struct tier *tier, uint64_t generation_bits, uint32_t slot,
+			   uint64_t window)
+{
+	uint64_t number = window / CELL_TICKS, tag = generation_bits | number;
+	uint32_t lane = slot * tier->lanes_each;
+
+	for (unsigned int l = 0; l < LANE_NR; l++) {
+		const struct disk_cell *cell;
+
+		if (l == LANE_TOTAL || !(tier->lane_set & 1u << l))
+			continue;
+		cell = cell_at(tier, number, lane++);
+		if (load_relaxed(&cell->tag) != tag || !slot_present(cell, window % CELL_TICKS))
+			return false;
+	}
+	return true;
+}
+
+/* Closes a window, lane by lane; true if it was there already. */
+static bool close_window(struct schema *schema, uint32_t t, uint32_t slot, uint64_t window)
 {
 	struct tier *tier = &schema->tiers[t];
 	const struct tier *source = tier - 1;
@@ -240,14 +279,17 @@ static void close_window(struct schema *schema, uint32_t t, uint32_t slot, uint6
 	struct window w = { .known = 0 };
 	uint32_t cover;
 
-	if (!may_hold(schema, column, window * tier->interval, tier->interval))
-		return;
+	if (window_present(tier, column->tag, slot, window)) {
+		if (t == 1 && column->total_window && window >= column->total_window)
+			column->total_window = 0; /* look it up again */
+		return true;
+	}
 	if (t == 1)
 		gather_values(source, slot, column->tag, first, first + tier->ratio, &w);
 	else
 		gather_lanes(source, slot, column->tag, first, first + tier->ratio, &w);
 	if (!w.known)
-		return;
+		return false;
 	cover = cover_of_ticks(tier, w.known);
 	if (schema->handles->series[slot].kind != RONDO_COUNTER)
 		w.has_total = false;
@@ -263,13 +305,72 @@ static void close_window(struct schema *schema, uint32_t t, uint32_t slot, uint6
 				 lane_value(&w, (enum lane)l), cover);
 		lane++;
 	}
+	return false;
+}
+
+/* ---- catching up: after opening, and when the clock stepped ---- */
+
+/* Closes the windows before `until` of all that is in the finest ring; most of them are there. */
+static void catch_up_values(struct schema *schema, uint32_t slot, uint64_t first, uint64_t until)
+{
+	const struct tier *source = &schema->tiers[0], *tier = source + 1;
+	struct ring ring = { source, schema->columns[slot].tag, slot, true };
+	struct ring_walk walk;
+	struct disk_cell copy;
+	uint64_t next = 0;
+
+	if (!until || !ring_walk_begin(&walk, &ring, first / source->interval / CELL_TICKS,
+				       (until * tier->ratio - 1) / CELL_TICKS))
+		return;
+	while (ring_walk_next(&walk, &copy)) {
+		uint64_t tick = cell_number(copy.tag) * CELL_TICKS;
+		uint64_t window = tick / tier->ratio, last = (tick + CELL_TICKS - 1) / tier->ratio;
+
+		for (window = window > next ? window : next; window <= last && window < until;
+		     window++)
+			close_window(schema, 1, slot, window);
+		next = window;
+	}
+}
+
+/*
+ * Coarser tiers: back from the newest data, as far as the source reaches, until a window from before
+ * that data is there already, or there was no data at open.
+ */
+static void catch_up_windows(struct schema *schema, uint32_t t, uint32_t slot, uint64_t first,
+			     uint64_t end, uint64_t until)
+{
+	const struct tier *tier = &schema->tiers[t], *source = tier - 1;
+	uint64_t window = end / tier->interval + 1, n = (uint64_t)source->rows * CELL_TICKS;
+	bool had_data = schema->columns[slot].old_first != UINT64_MAX;
+
+	window = window < until ? window : until;
+	for (n = n / tier->ratio + 1; n && window-- > 0; n--) {
+		bool before = window < first / tier->interval;
+
+		if ((before && !had_data) || (close_window(schema, t, slot, window) && before))
+			return;
+	}
+}
+
+static void catch_up(struct schema *schema, uint32_t t, uint32_t slot, uint64_t until)
+{
+	uint64_t first, end;
+
+	extent(schema, slot, &first, &end);
+	if (first == UINT64_MAX)
+		return;
+	if (t == 1)
+		catch_up_values(schema, slot, first, until);
+	else
+		catch_up_windows(schema, t, slot, first, end, until);
 }
 
 /* ---- the cursors ---- */
 
 /*
- * Where a tier goes on.  At first, and when the clock stepped back further than the grace, or
- * ahead further than the source holds, it starts over one source retention back.
+ * A tier catches up at first, when the clock stepped back further than the grace, and when it went
+ * ahead further than the source holds.
  */
 static void place_cursor(struct tier *tier, uint64_t now, uint64_t target)
 {
@@ -279,7 +380,8 @@ static void place_cursor(struct tier *tier, uint64_t now, uint64_t target)
 
 	if (tier->cursor && tier->cursor >= oldest && tier->cursor <= now / tier->interval)
 		return;
-	tier->cursor = oldest < target ? oldest : target;
+	tier->catching_up = true;
+	tier->cursor = target;
 	tier->cursor_slot = 0;
 }
 
@@ -288,9 +390,37 @@ static void set_closed(struct schema *schema, uint64_t until)
 {
 	uint64_t latest = schema->now + schema->max_ahead;
 
-	store_relaxed(&schema->open_span, 0);
-	store_relaxed(&schema->closed_until, until);
-	store_relaxed(&schema->open_span, latest > until ? latest - until : 0);
+	store_release(&schema->open_span, 0);
+	store_release(&schema->closed_until, until);
+	store_release(&schema->open_span, latest > until ? latest - until : 0);
+}
+
+/* The window at the cursor, or all before it, for all series; false if the budget ran out. */
+static bool close_all(struct schema *schema, uint32_t t, uint64_t *budget)
+{
+	struct tier *tier = &schema->tiers[t];
+	uint64_t start = tier->cursor * tier->interval, first, end;
+
+	if (t == 1)
+		set_closed(schema, start + (tier->catching_up ? 0 : tier->interval));
+	for (; tier->cursor_slot < schema->used; tier->cursor_slot++) {
+		uint32_t slot = tier->cursor_slot;
+
+		if (!schema->columns[slot].tag)
+			continue;
+		if (*budget == 0)
+			return false;
+		--*budget;
+		if (tier->catching_up) {
+			catch_up(schema, t, slot, tier->cursor);
+			continue;
+		}
+		extent(schema, slot, &first, &end);
+		if (start < end && start + tier->interval > first)
+			close_window(schema, t, slot, tier->cursor);
+	}
+	tier->cursor_slot = 0;
+	return true;
 }
 
 /* Closes what is due; false if the budget ran out. */
@@ -300,18 +430,12 @@ static bool close_tier(struct schema *schema, uint32_t t, uint64_t now, uint64_t
 	uint64_t target = now > schema->grace ? (now - schema->grace) / tier->interval : 0;
 
 	place_cursor(tier, now, target);
-	for (; tier->cursor < target; tier->cursor++, tier->cursor_slot = 0) {
-		if (t == 1)
-			set_closed(schema, (tier->cursor + 1) * tier->interval);
-		for (; tier->cursor_slot < schema->used; tier->cursor_slot++) {
-			if (!schema->columns[tier->cursor_slot].tag)
-				continue;
-			if (*budget == 0)
-				return false;
-			--*budget;
-			close_window(schema, t, tier->cursor_slot, tier->cursor);
-		}
-	}
+	if (tier->catching_up && !close_all(schema, t, budget))
+		return false;
+	tier->catching_up = false;
+	for (; tier->cursor < target; tier->cursor++)
+		if (!close_all(schema, t, budget))
+			return false;
 	if (t == 1)
 		set_closed(schema, tier->cursor * tier->interval);
 	return true;

@@ -41,6 +41,7 @@ static int load_slot(struct schema *schema, uint32_t slot)
 		return err;
 	index_add(schema, slot);
 	column->tag = cell_tag(state_generation(state), 0);
+	column->first = UINT64_MAX;
 	column->retired_at = entry_at(schema, slot)->retired_at;
 	schema->handles->series[slot].kind = head.kind;
 	return 0;
@@ -155,7 +156,8 @@ static void column_reset(struct schema *schema, uint32_t slot, uint32_t kind)
 	column->tag = cell_tag(state_generation(entry_at(schema, slot)->state), 0);
 	column->unsynced = true;
 	column->total_window = 1; /* known: there is nothing yet */
-	column->first = UINT64_MAX;
+	column->first = column->old_first = UINT64_MAX;
+	column->learned = true;
 	series->span = 0;
 	series->kind = kind;
 }

@@ -78,15 +78,18 @@ struct tier {
 	int fd;
 	uint64_t cursor;      /* upper tiers: the window that consolidate() closes next */
 	uint32_t cursor_slot; /* and the series to go on with */
+	bool catching_up;     /* up to the cursor, whatever is missing; see catch_up() */
 	uint64_t prefaulted;  /* cell number of the last row that was prepared */
 };
 
 /* What only the writing process knows of a series slot, beside its handle. */
 struct column {
-	uint64_t tag;        /* generation << CELL_BITS; 0: slot not in use */
-	uint64_t first;      /* start of the lowest cell that can hold data; 0: not known */
-	uint64_t newest;     /* start of the highest cell entered since open; both the writer's */
-	uint64_t retired_at; /* 0: live */
+	uint64_t tag;    /* generation << CELL_BITS; 0: slot not in use */
+	uint64_t first;  /* start of the lowest cell entered since open; the writer's */
+	uint64_t newest; /* start of the highest one; the writer's */
+	uint64_t old_first, old_newest; /* the same of what was there at open; consolidate()'s */
+	bool learned;                   /* those two are known */
+	uint64_t retired_at;            /* 0: live */
 	uint64_t
 		total_window; /* first upper tier: windows before it are in total; 0: not known yet */
 	double total;

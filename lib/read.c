@@ -6,16 +6,15 @@
  */
 #include <string.h>
 
-#include "cell.h"
+#include "ring.h"
 
 /* One tier of one series, seen through one function. */
 struct view {
 	const struct schema *schema;
 	const struct tier *tier;
+	struct ring ring;
 	uint32_t index; /* of the tier */
-	uint32_t lane;
 	uint32_t kind;
-	uint64_t generation_bits;
 	enum rondo_function function;
 	double total; /* RONDO_FN_TOTAL in the finest tier: up to the last point */
 };
@@ -79,10 +78,12 @@ static void view_tier(struct view *view, uint32_t slot, uint32_t t)
 
 	view->index = t;
 	view->tier = tier;
-	view->lane = slot * tier->lanes_each;
+	view->ring.tier = tier;
+	view->ring.is_value = t == 0;
+	view->ring.lane = slot * tier->lanes_each;
 	if (t)
-		view->lane += (uint32_t)__builtin_popcount(tier->lane_set &
-							   ((1u << lane_of(view->function)) - 1));
+		view->ring.lane += (uint32_t)__builtin_popcount(
+			tier->lane_set & ((1u << lane_of(view->function)) - 1));
 }
 
 /* xff, in rrdtool's sense: too much of the window is unknown. Not for what is true all the same. */
@@ -168,62 +169,20 @@ static bool emit_cell(struct view *view, const struct disk_cell *cell, uint64_t 
 	return all;
 }
 
-/* The lowest and the highest number of the series' cells from `from` on; false if there is none. */
-static bool cells_present(const struct view *view, uint64_t from, uint64_t *lowest,
-			  uint64_t *highest)
-{
-	const struct tier *tier = view->tier;
-	bool any = false;
-
-	*lowest = UINT64_MAX;
-	*highest = 0;
-	for (uint32_t row = 0; row < tier->rows; row++) {
-		uint64_t tag = load_acquire(&cell_at(tier, row, view->lane)->tag);
-		uint64_t number = cell_number(tag);
-
-		if (cell_generation_bits(tag) != view->generation_bits || number < from ||
-		    number % tier->rows != row)
-			continue;
-		*lowest = number < *lowest ? number : *lowest;
-		*highest = number > *highest ? number : *highest;
-		any = true;
-	}
-	return any;
-}
-
 /* Points of windows first <= w < end, in order; false if the output is full. */
 static bool read_windows(struct view *view, uint64_t first, uint64_t end, struct output *out)
 {
-	const struct tier *tier = view->tier;
-	uint64_t number = first / CELL_TICKS, last, lowest, highest;
-	uint32_t absent = 0;
+	struct ring_walk walk;
+	struct disk_cell copy;
 
-	if (first >= end)
+	if (first >= end ||
+	    !ring_walk_begin(&walk, &view->ring, first / CELL_TICKS, (end - 1) / CELL_TICKS))
 		return true;
-	last = (end - 1) / CELL_TICKS;
-	if (last - number >= tier->rows) {
-		if (!cells_present(view, number, &lowest, &highest))
-			return true;
-		number = lowest;
-		last = highest < last ? highest : last;
-	}
-	for (; number <= last; number++) {
-		uint64_t from = number * CELL_TICKS, to = from + CELL_TICKS;
-		struct disk_cell copy;
+	while (ring_walk_next(&walk, &copy)) {
+		uint64_t from = cell_number(copy.tag) * CELL_TICKS, to = from + CELL_TICKS;
 
-		if (cell_read(cell_at(tier, number, view->lane), view->generation_bits | number,
-			      view->index == 0, &copy)) {
-			absent = 0;
-			if (!emit_cell(view, &copy, from > first ? from : first,
-				       to < end ? to : end, out))
-				return false;
-		} else if (++absent >= tier->rows) {
-			/* a long pause: on to the next cell that is there */
-			if (!cells_present(view, number + 1, &lowest, &highest))
-				return true;
-			number = lowest - 1;
-			absent = 0;
-		}
+		if (!emit_cell(view, &copy, from > first ? from : first, to < end ? to : end, out))
+			return false;
 	}
 	return true;
 }
@@ -275,7 +234,7 @@ static double total_before(struct view *view, uint32_t slot, uint64_t first)
 	view_tier(&upper, slot, 1);
 	ticks = upper.tier->ratio;
 	window = first / ticks;
-	if (cells_present(&upper, 0, &lowest, &highest)) {
+	if (ring_bounds(&upper.ring, 0, &lowest, &highest)) {
 		uint64_t oldest = lowest * CELL_TICKS;
 
 		if (window > (highest + 1) * CELL_TICKS)
@@ -305,7 +264,7 @@ static bool read_totals(struct view *view, uint32_t slot, uint64_t first, uint64
 
 	do {
 		out->n = n;
-		if (!cells_present(view, 0, &lowest, &highest))
+		if (!ring_bounds(&view->ring, 0, &lowest, &highest))
 			return true;
 		from = divide_up(ring_start(view->tier, highest), ratio) * ratio;
 		if (from < first)
@@ -314,7 +273,7 @@ static bool read_totals(struct view *view, uint32_t slot, uint64_t first, uint64
 			from = lowest * CELL_TICKS;
 		view->total = total_before(view, slot, from);
 		all = read_windows(view, from, end, out);
-		if (!cells_present(view, 0, &lowest, &highest))
+		if (!ring_bounds(&view->ring, 0, &lowest, &highest))
 			return true;
 	} while (ring_start(view->tier, highest) > from + CELL_TICKS);
 	return all;
@@ -356,7 +315,7 @@ static void read_stitched(struct view *view, uint32_t slot, const struct rondo_r
 		view_tier(view, slot, t);
 		if (t + 1 == schema->n_tiers)
 			from[t] = 0;
-		else if (cells_present(view, 0, &lowest, &highest))
+		else if (ring_bounds(&view->ring, 0, &lowest, &highest))
 			from[t] = divide_up(ring_start(tier, highest), tier[1].ratio) *
 				  tier[1].interval;
 		if (t > finest && from[t] > from[t - 1])
@@ -409,7 +368,7 @@ RONDO_API int rondo_read(rondo_store *store, rondo_id id, const struct rondo_ran
 	if (kind < 0)
 		return kind;
 	view.kind = (uint32_t)kind;
-	view.generation_bits = cell_tag(generation, 0);
+	view.ring.generation_bits = cell_tag(generation, 0);
 	view.function = range->function ? range->function
 					: default_function(view.schema, view.kind);
 	err = check_range(view.schema, view.kind, range, view.function);

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * ring.c - finding the cells of a lane that are there, in order, whatever pauses lie between them
+ *
+ * Nothing says where a ring's newest cell is, and nothing needs to: the tags do.
+ */
+#include "ring.h"
+
+/* The lowest and the highest number of cells from `from` on; false if there is none. */
+bool ring_bounds(const struct ring *ring, uint64_t from, uint64_t *lowest, uint64_t *highest)
+{
+	const struct tier *tier = ring->tier;
+	bool any = false;
+
+	*lowest = UINT64_MAX;
+	*highest = 0;
+	for (uint32_t row = 0; row < tier->rows; row++) {
+		uint64_t tag = load_acquire(&cell_at(tier, row, ring->lane)->tag);
+		uint64_t number = cell_number(tag);
+
+		if (cell_generation_bits(tag) != ring->generation_bits || number < from ||
+		    number % tier->rows != row)
+			continue;
+		*lowest = number < *lowest ? number : *lowest;
+		*highest = number > *highest ? number : *highest;
+		any = true;
+	}
+	return any;
+}
+
+/* Cells first <= number <= last.  Looks at the whole ring only if the range is longer than it. */
+bool ring_walk_begin(struct ring_walk *walk, const struct ring *ring, uint64_t first, uint64_t last)
+{
+	uint64_t lowest, highest;
+
+	*walk = (struct ring_walk){ *ring, first, last, 0 };
+	if (first > last)
+		return false;
+	if (last - first < ring->tier->rows)
+		return true;
+	if (!ring_bounds(ring, first, &lowest, &highest))
+		return false;
+	walk->next = lowest;
+	walk->last = highest < last ? highest : last;
+	return true;
+}
+
+/* The next cell that is there, copied; false at the end. */
+bool ring_walk_next(struct ring_walk *walk, struct disk_cell *copy)
+{
+	const struct ring *ring = &walk->ring;
+	uint64_t highest;
+
+	while (walk->next <= walk->last) {
+		uint64_t number = walk->next++;
+
+		if (cell_read(cell_at(ring->tier, number, ring->lane),
+			      ring->generation_bits | number, ring->is_value, copy)) {
+			walk->absent = 0;
+			return true;
+		}
+		if (++walk->absent < ring->tier->rows)
+			continue;
+		/* a pause longer than the ring: on to the next cell that is there */
+		walk->absent = 0;
+		if (!ring_bounds(ring, number + 1, &walk->next, &highest))
+			return false;
+	}
+	return false;
+}
