@@ -75,9 +75,13 @@ rondo_store *cli_open(const char *path)
 	if (!err)
 		return store;
 	saved = errno;
-	cli_error("%s: %s%s%s%s%s%s", path, rondo_strerror(err), detail[0] ? ": " : "", detail,
-		  err == RONDO_E_IO && !detail[0] ? ": " : "",
-		  err == RONDO_E_IO && !detail[0] ? strerror(saved) : "", way_out(err, saved));
+	if (!detail[0])
+		cli_error("%s: %s%s%s%s", path, rondo_strerror(err), err == RONDO_E_IO ? ": " : "",
+			  err == RONDO_E_IO ? strerror(saved) : "", way_out(err, saved));
+	else if (!strncmp(detail, path, strlen(path)))
+		cli_error("%s%s", detail, way_out(err, saved));
+	else
+		cli_error("%s: %s%s", path, detail, way_out(err, saved));
 	return NULL;
 }
 

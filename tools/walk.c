@@ -17,6 +17,7 @@
 struct left_out {
 	uint64_t n[2]; /* gauges, counters */
 	int error[2];
+	enum rondo_function function[2];
 };
 
 int walk_begin(struct walk *w, rondo_store *store, const struct selection *sel)
@@ -47,7 +48,7 @@ static void warn_left_out(const struct walk *w, uint32_t i, int k)
 {
 	const struct left_out *l = &w->left_out[i];
 	const struct rondo_schema *schema = &w->schemas[i];
-	const char *function = function_name(w->sel->function);
+	const char *function = function_name(l->function[k]);
 	const char *kind = k ? "counter" : "gauge";
 	const char *s = l->n[k] == 1 ? "" : "s";
 
@@ -58,6 +59,12 @@ static void warn_left_out(const struct walk *w, uint32_t i, int k)
 		cli_error("left out %" PRIu64 " %s%s: schema '%s' has no tier %" PRIu32
 			  ", only 0 to %" PRIu32,
 			  l->n[k], kind, s, schema->name, w->sel->tier, schema->n_tiers - 1);
+	else if (l->function[k] == RONDO_FN_TOTAL)
+		cli_error("left out %" PRIu64
+			  " %s%s: schema '%s' keeps no totals%s; --function sum "
+			  "or rate gives their increases",
+			  l->n[k], kind, s, schema->name,
+			  w->sel->tier == RONDO_TIER_AUTO ? "" : " there");
 	else
 		cli_error("left out %" PRIu64
 			  " %s%s: schema '%s' does not keep %s there; see '%s info'",
@@ -104,9 +111,11 @@ int walk_series(struct walk *w,
 
 	err = rondo_iter_begin(w->store, w->sel->selector, &iter, detail, sizeof(detail));
 	if (err) {
-		cli_error("%s '%s': %s%s%s", err == RONDO_E_SELECTOR ? "selector" : w->sel->store,
-			  w->sel->selector ? w->sel->selector : "", rondo_strerror(err),
-			  detail[0] ? ": " : "", detail);
+		if (err == RONDO_E_SELECTOR && detail[0])
+			cli_error("%s", detail);
+		else
+			cli_error("%s: %s%s%s", w->sel->store, rondo_strerror(err),
+				  detail[0] ? ": " : "", detail);
 		return err == RONDO_E_SELECTOR ? CLI_USAGE : CLI_FAILED;
 	}
 	while (status == CLI_OK && (err = rondo_iter_next(iter, &info)) > 0) {
@@ -176,6 +185,7 @@ int walk_points(struct walk *w, rondo_id id, uint32_t schema, enum rondo_kind ki
 		if (err == RONDO_E_KIND ||
 		    (err == RONDO_E_NOT_FOUND && lacks(w, schema, function))) {
 			w->left_out[schema].error[k] = err;
+			w->left_out[schema].function[k] = function;
 			w->left_out[schema].n[k]++;
 			return CLI_OK;
 		}

@@ -54,7 +54,7 @@ is "$($cli list --json "$s" | jq -r '[.series[] | select(.retired) | .labels.ins
 # Columns of the CSV, from its end: value, start of the window, interval.
 formula()
 {
-	awk -F, -v start=$start -v seconds=$seconds "$2"'
+	awk -F, -v start="$start" -v seconds="$seconds" "$2"'
 		BEGIN { for (t = 0; t < seconds; t++) total[t + 1] = total[t] + (known(t) ? at(t) : 0) }
 		NR == 1 { next }
 		{
@@ -93,7 +93,7 @@ gauge()
 {
 	status 0 "query $1" $cli query "$s" "$1" --format csv --tier 0 -o "$T/csv"
 	ok "values of $1 read back as the doubles that were recorded" \
-		awk -F, -v start=$start "NR > 1 {
+		awk -F, -v start="$start" "NR > 1 {
 			t = substr(\$(NF - 1), 1, length(\$(NF - 1)) - 9) - start
 			if (\$NF + 0 != $2) { print t, \$NF, $2; bad = 1 }
 			n++
@@ -264,6 +264,8 @@ status 1 "a tier that there is not" $cli query "$s" balloon_bytes --tier 7
 says "no tier 7" "... is named"
 status 1 "a function that a gauge does not have" $cli query "$s" balloon_bytes --function total
 says "there is no total of a gauge" "... is named"
+status 1 "totals where there are none" $cli query "$s" vcpu_exits_total --function total --tier 2
+says "keeps no totals there" "... is named"
 "$record" clash "$T/clash" $start
 status 1 "two series of one exported name" $cli export "$T/clash" --format openmetrics
 says 'x_ns{instance="vm-1"}' "... the first is named"
