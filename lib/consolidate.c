@@ -464,6 +464,8 @@ RONDO_API int rondo_consolidate(rondo_store *store, uint64_t now_ns, uint64_t bu
 	for (uint32_t i = 0; !err && i < store->n_schemas; i++) {
 		struct schema *schema = &store->schemas[i];
 
+		if (now_ns < schema->now)
+			store_relaxed(&schema->steps_back, schema->steps_back + 1);
 		store_relaxed(&schema->now, now_ns);
 		set_closed(schema, schema->closed_until);
 		for (uint32_t t = 1; t < schema->n_tiers; t++) {

@@ -84,9 +84,10 @@ struct tier {
 
 /* What only the writing process knows of a series slot, beside its handle. */
 struct column {
-	uint64_t tag;    /* generation << CELL_BITS; 0: slot not in use */
-	uint64_t first;  /* start of the lowest cell entered since open; the writer's */
-	uint64_t newest; /* start of the highest one; the writer's */
+	uint64_t tag;        /* generation << CELL_BITS; 0: slot not in use */
+	uint64_t first;      /* start of the lowest cell entered since open; the writer's */
+	uint64_t newest;     /* start of the highest one; the writer's */
+	uint64_t steps_back; /* the schema's, when newest was noted; the writer's */
 	uint64_t old_first, old_newest; /* the same of what was there at open; consolidate()'s */
 	bool learned;                   /* those two are known */
 	uint64_t retired_at;            /* 0: live */
@@ -134,6 +135,7 @@ struct schema {
 	char *entries;                   /* in the mapped directory */
 	struct rondo_tier *public_tiers; /* what rondo_store_schema() hands out; made there */
 	uint64_t now;                    /* last known; relaxed */
+	uint64_t steps_back;             /* how often it went down; relaxed */
 	uint64_t closed_until;           /* ns: ticks before this are too late; relaxed */
 	uint64_t open_span;      /* ns from there to the last that is not too early; relaxed */
 	struct handles *handles; /* writers only */

@@ -33,39 +33,47 @@ static int refuse(rondo_series *series, int error)
 
 /*
  * How far ahead a sample may be: max_ahead after the last known now, or after the series' own newest
- * cell or current tick if that is later (nobody may have called consolidate() for a while).
+ * cell if that is later, as nobody may have called consolidate() for a while.  A newest cell from
+ * before the clock stepped back doesn't count.
  */
-static uint64_t latest_allowed(const struct schema *schema, const rondo_series *series)
+static uint64_t latest_allowed(const struct schema *schema, const struct column *column)
 {
-	const struct column *column = &schema->columns[series->index];
-	uint64_t base = load_relaxed(&schema->now);
+	uint64_t now = load_relaxed(&schema->now);
 
-	base = series->start > base ? series->start : base;
-	base = column->newest > base ? column->newest : base;
-	return base + schema->max_ahead;
+	if (column->newest > now && column->steps_back == load_relaxed(&schema->steps_back))
+		now = column->newest;
+	return now + schema->max_ahead;
+}
+
+/* Keeps account of where the series' data begins and ends. */
+static void note_cell(const struct schema *schema, struct column *column, uint64_t start)
+{
+	uint64_t steps_back = load_relaxed(&schema->steps_back);
+
+	if (start < column->first)
+		store_relaxed(&column->first, start);
+	if (start > column->newest || column->steps_back != steps_back)
+		store_relaxed(&column->newest, start);
+	column->steps_back = steps_back;
 }
 
 /*
  * Makes `cell`, which is where cell `number` belongs, that cell.  If it holds a later one, the ring
  * has gone past this time; unless that one is so late that only a clock error can have made it.
  */
-static int enter(const struct schema *schema, const rondo_series *series, struct disk_cell *cell,
+static int enter(const struct schema *schema, struct column *column, struct disk_cell *cell,
 		 uint64_t number)
 {
-	struct column *column = &schema->columns[series->index];
-	uint64_t interval = schema->tiers[0].interval, start = number * CELL_TICKS * interval;
+	uint64_t interval = schema->tiers[0].interval;
 	uint64_t tag = column->tag | number, found = load_relaxed(&cell->tag);
 
 	if (found == tag && load_relaxed(&cell->tail) == tag)
 		return 0;
 	if (cell_generation_bits(found) == column->tag && cell_number(found) > number &&
-	    cell_number(found) * CELL_TICKS <= latest_allowed(schema, series) / interval)
+	    cell_number(found) * CELL_TICKS <= latest_allowed(schema, column) / interval)
 		return RONDO_E_TOO_OLD;
 	cell_enter(cell, tag, tag);
-	if (start < column->first)
-		store_relaxed(&column->first, start);
-	if (start > column->newest)
-		store_relaxed(&column->newest, start);
+	note_cell(schema, column, number * CELL_TICKS * interval);
 	return 0;
 }
 
@@ -86,15 +94,16 @@ static unsigned int tick_in_cell(const rondo_series *series)
 /* Points the handle at the tick of ts_ns, wherever that is. */
 static int seek(const struct schema *schema, rondo_series *series, uint64_t ts_ns)
 {
+	struct column *column = &schema->columns[series->index];
 	const struct tier *tier = &schema->tiers[0];
 	uint64_t interval = tier->interval, number, start;
 	struct disk_cell *cell;
 	unsigned int k = 0;
 	int err;
 
-	if (!series->span && load_relaxed(&schema->columns[series->index].retired_at))
+	if (!series->span && load_relaxed(&column->retired_at))
 		return RONDO_E_RETIRED;
-	if (ts_ns > latest_allowed(schema, series))
+	if (ts_ns > latest_allowed(schema, column))
 		return RONDO_E_FUTURE;
 	if (ts_ns < load_relaxed(&schema->closed_until))
 		return RONDO_E_TOO_OLD;
@@ -111,7 +120,7 @@ static int seek(const struct schema *schema, rondo_series *series, uint64_t ts_n
 		start = tick * interval;
 		cell = cell_at(tier, number, series->index);
 	}
-	err = enter(schema, series, cell, number);
+	err = enter(schema, column, cell, number);
 	if (err)
 		return err;
 	series->slot = &cell->v[k];
