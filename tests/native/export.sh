@@ -283,6 +283,16 @@ for c in info list query export; do
 done
 status 0 "--version" $cli --version
 
+# ---- more points than are read at once --------------------------------------------------------
+
+"$record" fill "$T/long" $start 20000 || bail "the long store"
+s=$T/long seconds=20000
+totals 'vcpu_exits_total{instance="vm-1"}' 400 1930 't % 4' 't % 4'
+status 0 "export the long store" $cli export "$s" --format openmetrics -o "$T/long.om"
+ok "... is well formed" well_formed "$T/long.om"
+is "$(grep -c '^kvm_vcpu_exits_total' "$T/long.om")" "$(($(wc -l <"$T/csv") - 1))" \
+	"... and has as many samples of a series as the CSV has lines"
+
 # ---- a store in use, and after its writer was killed ------------------------------------------
 
 start live "$record" live "$T/live" 40
