@@ -476,6 +476,8 @@ RONDO_API int rondo_consolidate(rondo_store *store, uint64_t now_ns, uint64_t bu
 		}
 		prefault(schema, now_ns);
 	}
+	if (store_failed(store))
+		err = RONDO_E_FAILED;
 	pthread_mutex_unlock(&store->lock);
 	return err;
 }

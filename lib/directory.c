@@ -260,7 +260,7 @@ RONDO_API int rondo_series_register(rondo_store *store, const struct rondo_serie
 	pthread_mutex_lock(&store->lock);
 	err = register_key(store, def, key, len, series);
 	pthread_mutex_unlock(&store->lock);
-	return err;
+	return store_failed(store) ? RONDO_E_FAILED : err;
 }
 
 RONDO_API int rondo_series_retire(rondo_store *store, rondo_series *series, uint64_t now_ns)

@@ -172,6 +172,8 @@ RONDO_API int rondo_store_newest(rondo_store *store, uint32_t index, uint64_t *t
 				newest = newest_tick(&copy, newest);
 		}
 	}
+	if (store_failed(store))
+		return RONDO_E_FAILED;
 	if (!newest)
 		return RONDO_E_NOT_FOUND;
 	*ts_ns = newest * tier->interval;

@@ -269,7 +269,12 @@ static inline uint64_t ticks_of_cover(const struct tier *tier, uint32_t cover)
 	return (uint64_t)((unsigned __int128)cover * tier->ticks / COVER_MAX);
 }
 
+/* sigbus.c */
+int sigbus_add(rondo_store *store, void *map, uint64_t size);
+void sigbus_remove(const void *map);
+
 /* store.c */
+bool store_failed(const struct rondo_store *store);
 int store_check(struct rondo_store *store);
 
 #endif /* RONDO_INTERNAL_H */

@@ -81,7 +81,7 @@ RONDO_API int rondo_iter_next(rondo_iter *iter, struct rondo_series_info *info)
 			return 1;
 		}
 	}
-	return 0;
+	return store_failed(iter->store) ? RONDO_E_FAILED : 0;
 }
 
 RONDO_API void rondo_iter_end(rondo_iter *iter)

@@ -379,6 +379,8 @@ RONDO_API int rondo_read(rondo_store *store, rondo_id id, const struct rondo_ran
 		read_stitched(&view, slot, range, end, &out);
 	else
 		read_tier(&view, slot, range->tier, range->start_ns, end, &out);
+	if (store_failed(store))
+		return RONDO_E_FAILED;
 	*n = out.n;
 	return 0;
 }

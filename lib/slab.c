@@ -117,13 +117,15 @@ int slab_open(struct rondo_store *store, struct schema *schema, uint32_t index, 
 	tier->end = tier->map + tier->file_size;
 	madvise(map, tier->file_size, MADV_DONTFORK);
 	madvise(map, tier->file_size, MADV_RANDOM);
-	return 0;
+	return sigbus_add(store, map, tier->file_size);
 }
 
 void slab_close(struct tier *tier)
 {
-	if (tier->map)
+	if (tier->map) {
+		sigbus_remove(tier->map);
 		munmap(tier->map, tier->file_size);
+	}
 	if (tier->fd >= 0)
 		close(tier->fd);
 	tier->map = NULL;

@@ -119,7 +119,7 @@ static int map_directory(struct rondo_store *store, const char *path,
 			    STORE_FILE, strerror(errno));
 	store->map = map;
 	madvise(map, store->file_size, MADV_DONTFORK);
-	return 0;
+	return sigbus_add(store, map, store->file_size);
 }
 
 static int load_schemas(struct rondo_store *store, const struct rondo_open_opts *opts)
@@ -173,8 +173,10 @@ static void store_free(struct rondo_store *store)
 		schema_free(&store->schemas[i]);
 	index_free(store);
 	free(store->schemas);
-	if (store->map)
+	if (store->map) {
+		sigbus_remove(store->map);
 		munmap(store->map, store->file_size);
+	}
 	if (store->fd >= 0)
 		close(store->fd);
 	if (store->dir_fd >= 0)
@@ -279,7 +281,7 @@ RONDO_API int rondo_store_close(rondo_store *store)
 	if (!store)
 		return 0;
 	if (!store->read_only) {
-		err = sync_files(store);
+		err = store_failed(store) ? RONDO_E_FAILED : sync_files(store);
 		if (!err) {
 			store->superblock.dirty = 0;
 			err = superblock_write(store->fd, &store->superblock);
@@ -289,18 +291,23 @@ RONDO_API int rondo_store_close(rondo_store *store)
 	return err;
 }
 
+bool store_failed(const struct rondo_store *store)
+{
+	return __atomic_load_n(&store->failed, __ATOMIC_ACQUIRE);
+}
+
 /* Under the lock: that all files are as long as their mappings; a store that fails stays failed. */
 int store_check(struct rondo_store *store)
 {
 	struct stat st;
 
-	if (store->failed)
+	if (store_failed(store))
 		return RONDO_E_FAILED;
 	if (fstat(store->fd, &st) || (uint64_t)st.st_size != store->file_size)
-		store->failed = true;
+		__atomic_store_n(&store->failed, true, __ATOMIC_RELEASE);
 	for (uint32_t i = 0; i < store->n_schemas; i++)
 		for (uint32_t t = 0; t < store->schemas[i].n_tiers; t++)
 			if (slab_check_size(&store->schemas[i].tiers[t]))
-				store->failed = true;
-	return store->failed ? RONDO_E_FAILED : 0;
+				__atomic_store_n(&store->failed, true, __ATOMIC_RELEASE);
+	return store_failed(store) ? RONDO_E_FAILED : 0;
 }

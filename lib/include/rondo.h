@@ -34,7 +34,8 @@
  * - Values carry no checksum: a bit flipped inside a stored value by the medium can't be seen.  The
  *   superblock, the schemas, the slab headers and the directory entries do.
  * - A file that is truncated or whose medium fails under the mapping raises SIGBUS in the toucher;
- *   open, query and consolidate check the file's size first.
+ *   open, iteration and consolidate check the file's size first.  An application may call
+ *   rondo_sigbus_fixup() from its own handler: then the calls end with RONDO_E_FAILED instead.
  * - Clock steps: a timestamp more than max_ahead after the last known now is refused
  *   (RONDO_E_FUTURE), one whose window has been closed or whose cell is gone is refused
  *   (RONDO_E_TOO_OLD).  "The last known now" is what rondo_consolidate() was last told, upwards and
@@ -269,6 +270,13 @@ RONDO_API int rondo_store_close(rondo_store *store);
 
 /* Makes all that was recorded before the call durable: slabs first, then the directory. */
 RONDO_API int rondo_store_sync(rondo_store *store);
+
+/*
+ * For an application's SIGBUS handler (installed with SA_SIGINFO): if si_addr lies in a store's mapping,
+ * puts an empty page there, marks the store as failed (RONDO_E_FAILED from then on; close and reopen
+ * it) and returns 1: return from the handler.  Else 0: the signal was not for us.  Async-signal-safe.
+ */
+RONDO_API int rondo_sigbus_fixup(void *address);
 
 /* A snapshot of what a store is and has.  Counters are since it was opened, by this handle. */
 struct rondo_store_info {
