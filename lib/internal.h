@@ -94,6 +94,8 @@ struct column {
 	uint64_t
 		total_window; /* first upper tier: windows before it are in total; 0: not known yet */
 	double total;
+	double reading; /* of rondo_record_total(), the last one; the writer's */
+	bool has_reading;
 	uint32_t refused_old, refused_future, refused_invalid; /* the writer's */
 	bool unsynced; /* its generation may not be on disk yet */
 };

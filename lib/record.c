@@ -184,6 +184,27 @@ RONDO_API int rondo_add_slow(rondo_series *series, uint64_t ts_ns, double delta)
 	return 0;
 }
 
+RONDO_API int rondo_record_total(rondo_series *series, uint64_t ts_ns, double total)
+{
+	struct column *column = &schema_of(series)->columns[series->index];
+	double last = column->reading;
+	int err;
+
+	if (!(total >= 0 && total <= RONDO_ADD_MAX))
+		return refuse(series, RONDO_E_VALUE);
+	if (!column->has_reading) {
+		if (series->kind != RONDO_COUNTER)
+			return refuse(series, RONDO_E_KIND);
+		column->has_reading = true;
+		column->reading = total;
+		return 0;
+	}
+	err = rondo_add(series, ts_ns, total >= last ? total - last : total);
+	if (!err)
+		column->reading = total;
+	return err;
+}
+
 /* How far ahead the cache lines of coming series are asked for. */
 #define PREFETCH_HANDLES 24
 #define PREFETCH_SLOTS   12

@@ -470,6 +470,14 @@ static inline int rondo_add(rondo_series *series, uint64_t ts_ns, double delta)
 }
 
 /*
+ * COUNTER from a cumulative reading, 0 to RONDO_ADD_MAX: adds what it grew by since the last one.  The
+ * first reading after open or registration is the baseline and adds nothing; one that is smaller
+ * than the last is a reset, and counts from 0.  A refused reading leaves the last one as it was.
+ * Otherwise as rondo_add(); don't mix the two on one series.
+ */
+RONDO_API int rondo_record_total(rondo_series *series, uint64_t ts_ns, double total);
+
+/*
  * Records values[i] (GAUGE) or adds it (COUNTER) to series[i] for i < n, all at one time, of any
  * schemas of any stores.  Faster than a loop.  A refused sample does not stop the others: returns
  * the first error, and *refused (may be NULL) how many there were.  Same guarantees as record.
