@@ -21,6 +21,22 @@ uint64_t clock_now(void)
 
 /* ---- loading ---- */
 
+static void column_init(struct column *column)
+{
+	memset(column, 0, sizeof(*column));
+	column->first = column->old_first = UINT64_MAX;
+	column->reading = -1;
+}
+
+static struct column *columns_new(uint64_t n)
+{
+	struct column *columns = aligned_alloc(sizeof(*columns), n * sizeof(*columns));
+
+	for (uint64_t i = 0; columns && i < n; i++)
+		column_init(&columns[i]);
+	return columns;
+}
+
 static int load_slot(struct schema *schema, uint32_t slot)
 {
 	struct column *column = &schema->columns[slot];
@@ -41,7 +57,6 @@ static int load_slot(struct schema *schema, uint32_t slot)
 		return err;
 	index_add(schema, slot);
 	column->tag = cell_tag(state_generation(state), 0);
-	column->first = UINT64_MAX;
 	column->retired_at = entry_at(schema, slot)->retired_at;
 	schema->handles->series[slot].kind = head.kind;
 	return 0;
@@ -66,7 +81,7 @@ int directory_load(struct rondo_store *store, char *detail, size_t size)
 			continue;
 		schema->used = 0;
 		schema->handles = calloc(1, sizeof(struct handles) + n * sizeof(rondo_series));
-		schema->columns = calloc(n, sizeof(*schema->columns));
+		schema->columns = columns_new(n);
 		schema->free_slots = calloc(n, sizeof(*schema->free_slots));
 		if (!schema->handles || !schema->columns || !schema->free_slots)
 			return fail(detail, size, RONDO_E_NOMEM, "out of memory for %llu series",
@@ -89,7 +104,7 @@ void directory_synced(struct rondo_store *store)
 {
 	for (uint32_t i = 0; i < store->n_schemas; i++)
 		for (uint32_t slot = 0; slot < store->schemas[i].used; slot++)
-			store->schemas[i].columns[slot].unsynced = false;
+			store->schemas[i].columns[slot].unsynced = 0;
 }
 
 /* ---- registering ---- */
@@ -152,11 +167,10 @@ static void column_reset(struct schema *schema, uint32_t slot, uint32_t kind)
 	struct column *column = &schema->columns[slot];
 	rondo_series *series = &schema->handles->series[slot];
 
-	memset(column, 0, sizeof(*column));
+	column_init(column);
 	column->tag = cell_tag(state_generation(entry_at(schema, slot)->state), 0);
-	column->unsynced = true;
+	column->unsynced = 1;
 	column->total_window = 1; /* known: there is nothing yet */
-	column->first = column->old_first = UINT64_MAX;
 	column->learned = true;
 	series->span = 0;
 	series->kind = kind;

@@ -82,23 +82,25 @@ struct tier {
 	uint64_t prefaulted;  /* cell number of the last row that was prepared */
 };
 
-/* What only the writing process knows of a series slot, beside its handle. */
+/*
+ * What only the writing process knows of a series slot, beside its handle.  The first cache line is
+ * the series' writer's, but for tag and retired_at; the second is the control calls', under the lock.
+ */
 struct column {
 	uint64_t tag;        /* generation << CELL_BITS; 0: slot not in use */
-	uint64_t first;      /* start of the lowest cell entered since open; the writer's */
-	uint64_t newest;     /* start of the highest one; the writer's */
-	uint64_t steps_back; /* the schema's, when newest was noted; the writer's */
-	uint64_t old_first, old_newest; /* the same of what was there at open; consolidate()'s */
-	bool learned;                   /* those two are known */
-	uint64_t retired_at;            /* 0: live */
-	uint64_t
-		total_window; /* first upper tier: windows before it are in total; 0: not known yet */
+	uint64_t retired_at; /* 0: live */
+	uint64_t first;      /* start of the lowest cell entered since open */
+	uint64_t newest;     /* start of the highest one */
+	uint64_t steps_back; /* the schema's, when newest was noted */
+	double reading;      /* the last of rondo_record_total(); negative: none yet */
+	uint32_t refused_old, refused_future, refused_invalid;
+	uint32_t unsynced; /* 1: its generation may not be on disk yet */
+
+	uint64_t old_first, old_newest; /* first and newest of what was there at open */
+	uint64_t total_window; /* first upper tier: windows before it are in total; 0: look it up */
 	double total;
-	double reading; /* of rondo_record_total(), the last one; the writer's */
-	bool has_reading;
-	uint32_t refused_old, refused_future, refused_invalid; /* the writer's */
-	bool unsynced; /* its generation may not be on disk yet */
-};
+	bool learned; /* old_first and old_newest are known */
+} __attribute__((aligned(64)));
 
 struct matcher {
 	char *label;

@@ -192,10 +192,9 @@ RONDO_API int rondo_record_total(rondo_series *series, uint64_t ts_ns, double to
 
 	if (!(total >= 0 && total <= RONDO_ADD_MAX))
 		return refuse(series, RONDO_E_VALUE);
-	if (!column->has_reading) {
+	if (last < 0) {
 		if (series->kind != RONDO_COUNTER)
 			return refuse(series, RONDO_E_KIND);
-		column->has_reading = true;
 		column->reading = total;
 		return 0;
 	}
@@ -209,12 +208,16 @@ RONDO_API int rondo_record_total(rondo_series *series, uint64_t ts_ns, double to
 #define PREFETCH_HANDLES 24
 #define PREFETCH_SLOTS   12
 
-/* The line that the next tick of the series will be written to. */
-static inline void prefetch_slot(const rondo_series *series, uint64_t stride)
+/* What the next tick of the series will write to. */
+static inline void prefetch_slot(const rondo_series *series, const struct column *columns,
+				 uint64_t stride)
 {
 	uintptr_t next = (uintptr_t)series->slot;
 
-	next += tick_in_cell(series) == CELL_TICKS - 1 ? stride : 0;
+	if (tick_in_cell(series) == CELL_TICKS - 1) {
+		__builtin_prefetch(&columns[series->index], 1);
+		next += stride;
+	}
 	__builtin_prefetch((void *)next, 1);
 }
 
@@ -241,7 +244,7 @@ static inline int batch_one(rondo_series *series, uint64_t ts_ns, double value)
 RONDO_API int rondo_record_batch(rondo_series *const *series, const double *values, size_t n,
 				 uint64_t ts_ns, size_t *refused)
 {
-	uint64_t stride = n ? schema_of(series[0])->tiers[0].stride : 0;
+	const struct schema *schema = n ? schema_of(series[0]) : NULL; /* a guess for the others */
 	size_t bad = 0;
 	int first = 0;
 
@@ -250,7 +253,8 @@ RONDO_API int rondo_record_batch(rondo_series *const *series, const double *valu
 
 		if (i + PREFETCH_HANDLES < n) {
 			__builtin_prefetch(series[i + PREFETCH_HANDLES], 1);
-			prefetch_slot(series[i + PREFETCH_SLOTS], stride);
+			prefetch_slot(series[i + PREFETCH_SLOTS], schema->columns,
+				      schema->tiers[0].stride);
 		}
 		err = batch_one(series[i], ts_ns, values[i]);
 		if (unlikely(err)) {
