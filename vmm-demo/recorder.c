@@ -26,7 +26,7 @@
 static const struct rondo_tier tiers[] = {
 	{ S(1), S(600), 0, 0 },
 	{ S(10), S(6 * 3600), RONDO_FNS_SUM | RONDO_FNS_MAX | RONDO_FNS_TOTAL, 0 },
-	{ S(300), S(7 * 86400), RONDO_FNS_SUM | RONDO_FNS_MAX, 0 },
+	{ S(300), S(7 * 86400), RONDO_FNS_SUM | RONDO_FNS_MAX | RONDO_FNS_TOTAL, 0 },
 };
 
 struct recorder {
