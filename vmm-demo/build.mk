@@ -21,9 +21,3 @@ $(OUT)/obj/vmm-demo/guests/%.o: vmm-demo/guests/%.S Makefile
 	$(call say,AS,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -MMD -MP -c -o $@ $<
-
-.PHONY: demo
-demo: ## install what is missing, build, watch a real VM on /dev/kvm, show, export, compare
-	$(Q)tools/deps.sh --for demo
-	$(Q)$(MAKE) $(JOBS) all
-	$(Q)BUILD=$(abspath $(OUT)) tools/demo.sh

@@ -10,17 +10,17 @@
 #define RONDO_VMM_GUESTS_PARAMS_H
 
 /* struct guest_params */
-#define PARAM_STATE	  0x00
-#define PARAM_STEAL	  0x08
+#define PARAM_STATE       0x00
+#define PARAM_STEAL       0x08
 #define PARAM_STEAL_FIRST 0x10
 #define PARAM_STEAL_LAST  0x18
-#define PARAM_PORT	  0x20
-#define PARAM_MMIO	  0x28
-#define PARAM_N_STEPS	  0x30
-#define PARAM_STEPS	  0x40
+#define PARAM_PORT        0x20
+#define PARAM_MMIO        0x28
+#define PARAM_N_STEPS     0x30
+#define PARAM_STEPS       0x40
 
 /* struct guest_step */
-#define STEP_OP	   0x00
+#define STEP_OP    0x00
 #define STEP_COUNT 0x08
 #define STEP_GAP   0x10
 #define STEP_FIRST 0x18
@@ -50,14 +50,14 @@
 struct guest_step {
 	uint64_t op;
 	uint64_t count; /* events */
-	uint64_t gap;	/* TSC cycles from one event's due time to the next one's; 0: at once */
+	uint64_t gap;   /* TSC cycles from one event's due time to the next one's; 0: at once */
 	uint64_t first; /* number of the first event, counted over all steps of the same op */
-	uint64_t done;	/* events so far, written by the guest */
+	uint64_t done;  /* events so far, written by the guest */
 };
 
 struct guest_params {
 	uint64_t state;
-	uint64_t steal;	      /* guest address of struct kvm_steal_time, or 0 */
+	uint64_t steal;       /* guest address of struct kvm_steal_time, or 0 */
 	uint64_t steal_first; /* its `steal` at the guest's first and last instructions */
 	uint64_t steal_last;
 	uint64_t port;
