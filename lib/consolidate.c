@@ -436,8 +436,11 @@ static bool close_tier(struct schema *schema, uint32_t t, uint64_t now, uint64_t
 	for (; tier->cursor < target; tier->cursor++)
 		if (!close_all(schema, t, budget))
 			return false;
-	if (t == 1)
+	slab_set_closed(tier, tier->cursor * tier->interval);
+	if (t == 1) {
 		set_closed(schema, tier->cursor * tier->interval);
+		slab_set_closed(&schema->tiers[0], tier->cursor * tier->interval);
+	}
 	return true;
 }
 
@@ -468,6 +471,9 @@ RONDO_API int rondo_consolidate(rondo_store *store, uint64_t now_ns, uint64_t bu
 			store_relaxed(&schema->steps_back, schema->steps_back + 1);
 		store_relaxed(&schema->now, now_ns);
 		set_closed(schema, schema->closed_until);
+		if (schema->n_tiers == 1)
+			slab_set_closed(&schema->tiers[0],
+					now_ns > schema->grace ? now_ns - schema->grace : 0);
 		for (uint32_t t = 1; t < schema->n_tiers; t++) {
 			if (!close_tier(schema, t, now_ns, &budget)) {
 				err = RONDO_MORE;

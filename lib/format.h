@@ -26,6 +26,7 @@
 #define SCHEMAS_OFFSET 8192u
 #define SCHEMA_SIZE    4096u
 #define SLAB_HEADER    4096u
+#define CLOSED_OFFSET  1024u /* in a slab: u64 ns, windows that ended by then are closed */
 
 struct disk_superblock {
 	char magic[8];

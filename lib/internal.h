@@ -243,6 +243,8 @@ int slab_open(struct rondo_store *store, struct schema *schema, uint32_t tier, c
 void slab_close(struct tier *tier);
 int slab_check_size(const struct tier *tier);
 void slab_prefault(struct tier *tier, uint64_t cell_number);
+uint64_t slab_closed(const struct tier *tier);
+void slab_set_closed(struct tier *tier, uint64_t until_ns);
 void slab_clear(const struct schema *schema, uint32_t slot);
 
 /* entry.c */

@@ -15,6 +15,7 @@
 #define MIN_INTERVAL UINT64_C(1000000)
 #define MAX_SERIES   (1u << 24)
 #define MAX_ROWS     (1u << 30)
+#define MAX_AHEAD    (UINT64_MAX / 4) /* 146 years: no sum of it and a time wraps round */
 
 /* The lanes that a set of functions is computed from; avg and count need the sum lane's covers. */
 static uint32_t lanes_of(uint32_t functions)
@@ -162,6 +163,8 @@ int schema_encode(const struct rondo_schema *schema, struct disk_schema *disk, c
 	disk->reclaim_delay_ns = schema->reclaim_delay_ns ? schema->reclaim_delay_ns
 							  : 60 * NSEC_PER_SEC;
 	disk->max_ahead_ns = schema->max_ahead_ns ? schema->max_ahead_ns : 60 * NSEC_PER_SEC;
+	if (disk->max_ahead_ns > MAX_AHEAD)
+		disk->max_ahead_ns = MAX_AHEAD;
 	disk->grace_ns = grace_of(schema);
 	disk->xff = schema->xff == RONDO_XFF_NONE ? 0 : schema->xff == 0 ? 0.5 : schema->xff;
 	for (uint32_t t = schema->n_tiers; t-- > 0;) {
@@ -201,6 +204,8 @@ RONDO_API int rondo_plan(const struct rondo_schema *schemas, size_t n_schemas, u
 	struct rondo_plan sum = { 0 };
 	int err;
 
+	if (!plan)
+		return RONDO_E_INVALID;
 	entry_size = entry_size ? entry_size : 512;
 	err = schemas_check(schemas, n_schemas, entry_size, detail, size);
 	if (err)

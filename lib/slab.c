@@ -142,6 +142,18 @@ int slab_check_size(const struct tier *tier)
 	return 0;
 }
 
+/* For readers in other processes: how far the tier is closed.  A hint, outside of every checksum. */
+uint64_t slab_closed(const struct tier *tier)
+{
+	return load_acquire((const uint64_t *)(tier->map + CLOSED_OFFSET));
+}
+
+void slab_set_closed(struct tier *tier, uint64_t until_ns)
+{
+	if (slab_closed(tier) != until_ns)
+		store_release((uint64_t *)(tier->map + CLOSED_OFFSET), until_ns);
+}
+
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
 #endif

@@ -531,6 +531,47 @@ struct rondo_point {
 RONDO_API int rondo_read(rondo_store *store, rondo_id id, const struct rondo_range *range,
 			 struct rondo_point *points, size_t cap, size_t *n);
 
+/* ------------------------------------------------------------------------------------------ */
+/* Draining                                                                                   */
+
+/*
+ * Where a consumer of a tier's closed windows stands.  Plain bytes of a fixed layout: save it
+ * anywhere, go on from it in another process.  Don't change its members; skipped is yours to read.
+ */
+struct rondo_cursor {
+	uint8_t store[16]; /* whose it is */
+	uint32_t schema;
+	uint32_t tier;
+	uint64_t from_ns;   /* windows that started before are drained, for all series */
+	uint64_t until_ns;  /* the round at work is of windows before this; 0: none */
+	uint64_t series_ns; /* in it, the next series' windows from here on */
+	uint64_t slot;      /* that series */
+	uint64_t skipped;   /* windows that the ring had let go of before they were drained */
+};
+
+struct rondo_sample {
+	rondo_id id; /* with the generation: a reused slot is another series */
+	struct rondo_point point;
+};
+
+/*
+ * A cursor at the windows of a tier that start at or after start_ns (0: all that are there).
+ * RONDO_E_NOT_FOUND: no such schema or tier.
+ */
+RONDO_API int rondo_cursor_begin(rondo_store *store, uint32_t schema, uint32_t tier,
+				 uint64_t start_ns, struct rondo_cursor *cursor);
+
+/*
+ * The next closed windows: up to cap of them into samples[], series by series, each in order of time;
+ * *n says how many.  RONDO_MORE: call again; 0: all that is closed by now has been handed out.
+ * function as in rondo_range; series that don't have it are left out.  What rondo_consolidate()
+ * has not closed yet is not handed out; what the ring has let go of is counted in cursor->skipped.
+ * Lock-free, also beside a live writer.  RONDO_E_INVALID: the cursor is another store's.
+ */
+RONDO_API int rondo_drain(rondo_store *store, struct rondo_cursor *cursor,
+			  enum rondo_function function, struct rondo_sample *samples, size_t cap,
+			  size_t *n);
+
 #ifdef __cplusplus
 }
 #endif
