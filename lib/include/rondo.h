@@ -271,6 +271,28 @@ RONDO_API int rondo_store_close(rondo_store *store);
 /* Makes all that was recorded before the call durable: slabs first, then the directory. */
 RONDO_API int rondo_store_sync(rondo_store *store);
 
+/* What rondo_store_copy() did. Cells hold up to six ticks or windows of one function each. */
+struct rondo_copy_report {
+	size_t size;
+	uint64_t series;
+	uint64_t series_dropped; /* no schema or slot for them, or too long a key */
+	uint64_t tiers_dropped;  /* of series: no tier of that interval, over the same finest one */
+	uint64_t cells;
+	uint64_t cells_dropped; /* older than the new tier's retention */
+};
+
+/*
+ * Writes all series of a store into a new one in directory `path`, which must not have one, durably.
+ * The store may be open read-only and be written meanwhile: the copy is consistent per cell and for
+ * all closed windows.  opts: schemas to migrate to (longer or shorter retention, other tiers,
+ * functions or max_series), entry_size, mode, detail; flags are ignored; NULL, or no schemas: the
+ * same, a snapshot.  What is new in the schemas is computed as far as the finer tiers reach back.
+ * report may be NULL.  Errors as rondo_store_open(); a copy that failed half way is left there.
+ */
+RONDO_API int rondo_store_copy(rondo_store *from, const char *path,
+			       const struct rondo_open_opts *opts,
+			       struct rondo_copy_report *report);
+
 /*
  * For an application's SIGBUS handler (installed with SA_SIGINFO): if si_addr lies in a store's mapping,
  * puts an empty page there, marks the store as failed (RONDO_E_FAILED from then on; close and reopen
