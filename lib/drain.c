@@ -21,12 +21,20 @@ RONDO_API int rondo_cursor_begin(rondo_store *store, uint32_t schema, uint32_t t
 	return 0;
 }
 
-/* Windows that are closed, but older than what a ring that ends there can hold. */
-static void skip(const struct tier *tier, struct rondo_cursor *cursor, uint64_t closed)
+/*
+ * Passes over what is closed, but may be gone: the ring's newest row is filling, and writers are
+ * ahead of what is closed by the grace and up to one window of the next tier.
+ */
+static void skip(const struct schema *schema, struct rondo_cursor *cursor, uint64_t closed)
 {
+	const struct tier *tier = &schema->tiers[cursor->tier];
 	uint64_t ring = (uint64_t)(tier->rows - 1) * CELL_TICKS * tier->interval;
-	uint64_t oldest = closed > ring ? closed - ring : 0;
+	uint64_t ahead = schema->grace + tier->interval, oldest;
 
+	if (cursor->tier == 0 && schema->n_tiers > 1)
+		ahead += tier[1].interval;
+	ring = ring > ahead ? (ring - ahead) / tier->interval * tier->interval : 0;
+	oldest = closed > ring ? closed - ring : 0;
 	if (cursor->from_ns >= oldest)
 		return;
 	if (cursor->from_ns)
@@ -34,13 +42,14 @@ static void skip(const struct tier *tier, struct rondo_cursor *cursor, uint64_t 
 	cursor->from_ns = oldest;
 }
 
-static int begin_round(const struct tier *tier, struct rondo_cursor *cursor)
+static int begin_round(const struct schema *schema, struct rondo_cursor *cursor)
 {
+	const struct tier *tier = &schema->tiers[cursor->tier];
 	uint64_t closed = slab_closed(tier) / tier->interval * tier->interval;
 
 	if (closed <= cursor->from_ns)
 		return 0;
-	skip(tier, cursor, closed);
+	skip(schema, cursor, closed);
 	cursor->until_ns = closed;
 	cursor->series_ns = cursor->from_ns;
 	cursor->slot = 0;
@@ -87,7 +96,7 @@ RONDO_API int rondo_drain(rondo_store *store, struct rondo_cursor *cursor,
 	schema = &store->schemas[cursor->schema];
 	tier = &schema->tiers[cursor->tier];
 	*n = 0;
-	if (!cursor->until_ns && !begin_round(tier, cursor))
+	if (!cursor->until_ns && !begin_round(schema, cursor))
 		return store_failed(store) ? RONDO_E_FAILED : 0;
 	while (cursor->slot < schema->used) {
 		uint32_t slot = (uint32_t)cursor->slot;
