@@ -51,7 +51,10 @@ function note(kind, text)
 }
 
 END {
-	if (planned != 1) {
+	if (status == 124) {
+		failed++
+		note("bad", "it ran into its timeout")
+	} else if (planned != 1) {
 		failed++
 		note("bad", planned ? "more than one plan" : "no plan: it ended before it was done")
 	} else if (plan != seen) {
@@ -63,7 +66,7 @@ END {
 	}
 	if (status != 0 && !failed) {
 		failed++
-		note("bad", "exit status " status (status == 124 ? " (timeout)" : ""))
+		note("bad", "exit status " status)
 	}
 	printf "%d %d %d\n", passed, failed, skipped
 	for (i = 1; i <= n_notes; i++)

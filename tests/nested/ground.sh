@@ -12,7 +12,8 @@
 #	ground.sh shell                a shell in there
 #
 # BUILD: the build tree; GROUND_DIR (BUILD/ground): where kernel, initramfs and results are kept.
-# TEST_TIMEOUT, BOOT_TIMEOUT: seconds. Exit status 77: it can't be had here, and why.
+# TEST_TIMEOUT (a script's own `# timeout: N` goes first), BOOT_TIMEOUT: seconds.
+# Exit status 77: it can't be had here, and why.
 
 set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -99,8 +100,7 @@ boot()
 {
 	local mode=$1 results=$2 seconds=$3
 	shift 3
-	for v in "SRC=$SRC" "BUILD=$BUILD" "GROUND=$ground" "MODE=$mode" \
-		 "TEST_TIMEOUT=$TEST_TIMEOUT"; do
+	for v in "SRC=$SRC" "BUILD=$BUILD" "GROUND=$ground" "MODE=$mode"; do
 		printf "%s='%s'\n" "${v%%=*}" "$(printf %s "${v#*=}" | sed "s/'/'\\\\''/g")"
 	done >"$results/env"
 	# tsc=reliable: with two CPUs the kernel distrusts the emulated (sound) TSC, and every
@@ -168,9 +168,12 @@ merge()
 
 run()
 {
-	local rc
+	local rc script seconds
 	new_results
-	printf '%s\n' "$@" >"$results/list"
+	for script in "$@"; do
+		seconds=$(sed -n '1,30s/^# timeout: \([0-9]*\)$/\1/p' "$script" | head -n 1)
+		echo "${seconds:-$TEST_TIMEOUT} $(realpath "$script")"
+	done >"$results/list"
 	boot tests "$results" "$BOOT_TIMEOUT" -serial "file:$results/console" >"$results/qemu" 2>&1
 	rc=$?
 	echo "# $ground ($release), $# tests in one boot, up $(cat "$results/done" 2>/dev/null || echo "?") s"
@@ -179,10 +182,12 @@ run()
 		tail -n 30 "$results/console" "$results/qemu" 2>/dev/null | tr -d '\r' | sed 's/^/#   /'
 	fi
 	merge "$@"
+	[ ! -e "$results/done" ] || rm -rf "$results"
 }
 
 execute()
 {
+	local rc
 	new_results
 	[ -z "${RESULTS_DIR:-}" ] || results=$(realpath "$RESULTS_DIR")
 	{
@@ -196,7 +201,9 @@ execute()
 		tail -n 20 "$results/console" >&2
 		exit 1
 	fi
-	exit "$(cat "$results/status")"
+	rc=$(cat "$results/status")
+	[ -n "${RESULTS_DIR:-}" ] || rm -rf "$results"
+	exit "$rc"
 }
 
 case ${1:-} in

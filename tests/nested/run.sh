@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT OR Apache-2.0
+# timeout: 900
 #
 # All tests/nested/[0-9]*.sh in one boot of the nested ground, as one TAP stream. Skips, with the
 # reason, where the ground can't be had.
