@@ -89,7 +89,10 @@ static int create_or_compare(struct rondo_store *store, const struct rondo_open_
 		off_t at = SCHEMAS_OFFSET + (off_t)i * SCHEMA_SIZE;
 
 		if (pread(store->fd, &found, sizeof(found), at) != (ssize_t)sizeof(found) ||
-		    memcmp(&found, &wanted[i], sizeof(found)))
+		    found.crc != crc32c(0, &found, offsetof(struct disk_schema, crc)))
+			err = fail(opts->detail, opts->detail_size, RONDO_E_CORRUPT,
+				   "%s: schema %u: cut short, or wrong checksum", STORE_FILE, i);
+		else if (memcmp(&found, &wanted[i], sizeof(found)))
 			err = fail(opts->detail, opts->detail_size, RONDO_E_SCHEMA,
 				   "schema '%s' differs from the one the store was created with",
 				   wanted[i].name);

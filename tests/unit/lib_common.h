@@ -65,15 +65,19 @@ static UNUSED void scratch_remove(void)
 	remove_tree(scratch);
 }
 
-/* A path in the scratch directory; four of them live at a time. */
+/* A path in the scratch directory; it stays. */
 static UNUSED const char *in_scratch(const char *name)
 {
-	static char paths[4][320];
-	static unsigned int next;
-	char *path = paths[next++ % 4];
+	static char paths[128][160];
+	static unsigned int n;
+	size_t prefix = strlen(scratch) + 1;
 
-	snprintf(path, sizeof(paths[0]), "%s/%s", scratch, name);
-	return path;
+	for (unsigned int i = 0; i < n; i++)
+		if (!strcmp(paths[i] + prefix, name))
+			return paths[i];
+	ck_assert_uint_lt(n, LENGTH(paths));
+	snprintf(paths[n], sizeof(paths[n]), "%s/%s", scratch, name);
+	return paths[n++];
 }
 
 static UNUSED uint64_t size_of_file(const char *path)
