@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * slot.bpf.h - the life of a slot: taking one, reporting it, closing its open interval
+ *
+ * Which event leads to which mode is transitions.bpf.h's.
+ */
+#ifndef RONDO_SLOT_BPF_H
+#define RONDO_SLOT_BPF_H
+
+#include "maps.bpf.h"
+
+#define RETRY_NS 1000000000ull /* after there was no free slot */
+
+/* Ends of an update. begin is false in the middle of another one, which a switch can interrupt. */
+static __always_inline bool slot_begin(struct rbpf_slot *s)
+{
+	if (s->seq & 1) {
+		lose(RBPF_LOST_NESTED);
+		return false;
+	}
+	seq_advance(&s->seq);
+	return true;
+}
+
+static __always_inline void slot_end(struct rbpf_slot *s)
+{
+	seq_advance(&s->seq);
+}
+
+static __always_inline void head_fill(struct rbpf_head *head, u32 kind, u32 number, u32 gen,
+				      u64 now)
+{
+	head->kind = kind;
+	head->slot = number;
+	head->gen = gen;
+	head->pad = 0;
+	head->now = now;
+}
+
+/* Totals as they were at t0, when the slot was closed last. */
+static __always_inline void emit(struct rbpf_slot *s, u32 number, u32 kind)
+{
+	struct rbpf_record *r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
+
+	if (!r) {
+		lose(RBPF_LOST_RING_FULL);
+		return;
+	}
+	head_fill(&r->head, kind, number, s->gen, s->t0);
+	r->totals = s->totals;
+	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+}
+
+/* own: task is the current thread, so its memory can be read. */
+static __always_inline void emit_birth(struct rbpf_slot *s, u32 number, struct task_struct *task,
+				       bool own)
+{
+	struct rbpf_birth *r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
+	u64 start, end;
+
+	if (!r) {
+		lose(RBPF_LOST_RING_FULL);
+		return;
+	}
+	head_fill(&r->head, RBPF_BIRTH, number, s->gen, s->born);
+	r->start = s->start;
+	r->tid = s->tid;
+	r->tgid = s->tgid;
+	r->pad = 0;
+	r->cgroup = 0;
+	r->cmdline_len = 0;
+	BPF_CORE_READ_INTO(&r->comm, task, group_leader, comm);
+	if (own) {
+		r->cgroup = bpf_get_current_cgroup_id();
+		start = BPF_CORE_READ(task, mm, arg_start);
+		end = BPF_CORE_READ(task, mm, arg_end);
+		/* Fails where the page is not in memory; /proc still has it then. */
+		if (start && end > start && !bpf_probe_read_user(r->cmdline, RBPF_CMDLINE, (void *)start))
+			r->cmdline_len = end - start < RBPF_CMDLINE ? end - start : RBPF_CMDLINE;
+	}
+	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+}
+
+static __always_inline u64 tick_end_after(u64 now)
+{
+	u64 wall = now + wall_offset;
+
+	return now + tick_ns - wall % tick_ns;
+}
+
+/* A free slot that becomes this thread's, on a CPU, in the given mode; not published yet. */
+static __always_inline struct rbpf_slot *slot_take(struct task_struct *task, struct kvm_vcpu *vcpu,
+						   u32 mode, u64 now, u32 *number)
+{
+	struct rbpf_slot *s;
+	u32 n;
+
+	if (bpf_map_pop_elem(&free_slots, &n)) {
+		lose(RBPF_LOST_SLOTS_FULL);
+		return NULL;
+	}
+	s = bpf_map_lookup_elem(&slots, &n);
+	if (!s)
+		return NULL;
+	*number = n;
+	s->tid = BPF_CORE_READ(task, pid);
+	s->tgid = BPF_CORE_READ(task, tgid);
+	s->start = BPF_CORE_READ(task, group_leader, start_boottime);
+	s->task = (u64)task;
+	s->vcpu = (u64)vcpu;
+	s->kvm = vcpu ? (u64)BPF_CORE_READ(vcpu, kvm) : 0;
+	s->vcpu_id = vcpu ? BPF_CORE_READ(vcpu, vcpu_id) : -1;
+	s->polled = vcpu_polled(vcpu);
+	s->delay = BPF_CORE_READ(task, sched_info.run_delay);
+	s->born = now;
+	s->t0 = now;
+	s->tick_end = tick_end_after(now);
+	s->mode = mode;
+	s->off = RBPF_ON;
+	s->cpu = bpf_get_smp_processor_id();
+	return s;
+}
+
+/* From here on the thread's events find it, and userspace sees it. */
+static __always_inline void slot_publish(struct rbpf_slot *s)
+{
+	barrier();
+	__sync_fetch_and_add(&s->state, RBPF_LIVE - RBPF_FREE);
+	mark_vcpu(s->tid);
+}
+
+/*
+ * Brings the totals up to now. The thread is on a CPU. A wait that is over is settled here, at the
+ * first event after it, when the scheduler has accounted it: run_delay says how much of the time
+ * off the CPU was waiting, the rest was what it went off for.
+ */
+static __always_inline void slot_close(struct rbpf_slot *s, struct task_struct *task, u64 now)
+{
+	u64 delay = BPF_CORE_READ(task, sched_info.run_delay);
+	u64 waited = delay - s->delay, rest;
+	u32 to;
+
+	s->delay = delay;
+	s->totals.part[RBPF_STEAL] += waited;
+	if (s->pending) {
+		rest = s->off_ns - waited;
+		to = s->mode;
+		if (s->why != RBPF_PREEMPTED && (s64)rest >= 0)
+			to = s->why == RBPF_B_HALT ? RBPF_HALTED : RBPF_BLOCKED;
+		s->totals.part[bounded(to, RBPF_PARTS)] += rest;
+		s->pending = 0;
+		/* t0 is still the switch's time. */
+		s->clock = s->t0 - BPF_CORE_READ(task, sched_info.last_arrival);
+		s->clock_at = s->t0;
+	} else if (waited) {
+		s->totals.part[bounded(s->mode, RBPF_PARTS)] -= waited;
+		s->totals.missed_switch++;
+		lose(RBPF_LOST_MISSED_SWITCH);
+	}
+	s->totals.part[bounded(s->mode, RBPF_PARTS)] += now - s->t0;
+	s->t0 = now;
+}
+
+/*
+ * The thread does something while we think that it is off: the switch was lost. The scheduler knows
+ * when it was, on its own clock.
+ */
+static __always_inline void slot_on(struct rbpf_slot *s, struct task_struct *task, u64 now)
+{
+	u64 since = now;
+
+	if (s->off == RBPF_ON)
+		return;
+	if (s->clock)
+		since = BPF_CORE_READ(task, sched_info.last_arrival) + s->clock;
+	if ((s64)(since - s->t0) < 0)
+		since = s->t0;
+	if ((s64)(now - since) < 0)
+		since = now;
+	s->off_ns = since - s->t0;
+	s->why = s->off;
+	s->pending = 1;
+	s->off = RBPF_ON;
+	s->t0 = since;
+	s->totals.missed_switch++;
+	lose(RBPF_LOST_MISSED_SWITCH);
+}
+
+/* One record per tick at most, at the first event after its end. */
+static __always_inline void slot_tick(struct rbpf_slot *s, u32 number)
+{
+	if ((s64)(s->t0 - s->tick_end) < 0)
+		return;
+	s->tick_end = tick_end_after(s->t0);
+	emit(s, number, RBPF_TICK);
+}
+
+static __always_inline void slot_die(struct rbpf_slot *s, u32 number)
+{
+	emit(s, number, RBPF_DEATH);
+	barrier();
+	__sync_fetch_and_add(&s->state, RBPF_DEAD - RBPF_LIVE);
+}
+
+/*
+ * The slot of the current thread, which loads or runs this vCPU (NULL: not known which): the one it
+ * has, or a new one. A thread that turns to another vCPU gets a new slot, and the old one ends.
+ */
+static __always_inline struct rbpf_slot *slot_current(struct kvm_vcpu *vcpu, u32 mode, u64 now,
+						      u32 *number)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread_slot *thread = bpf_task_storage_get(&threads, task, 0, 0);
+	struct rbpf_slot *s;
+
+	if (!thread)
+		thread = bpf_task_storage_get(&threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!thread) {
+		lose(RBPF_LOST_STORAGE);
+		return NULL;
+	}
+	s = slot_at(thread->slot1);
+	if (s) {
+		*number = thread->slot1 - 1;
+		if (!vcpu || s->vcpu == (u64)vcpu)
+			return s;
+		if (!slot_begin(s))
+			return NULL;
+		if (!s->vcpu) {
+			s->vcpu = (u64)vcpu;
+			s->kvm = (u64)BPF_CORE_READ(vcpu, kvm);
+			s->polled = vcpu_polled(vcpu);
+			barrier();
+			s->vcpu_id = BPF_CORE_READ(vcpu, vcpu_id);
+			slot_end(s);
+			return s;
+		}
+		slot_on(s, task, now);
+		slot_close(s, task, now);
+		slot_end(s);
+		thread->slot1 = 0;
+		slot_die(s, *number);
+	} else if (thread->retry_at > now) {
+		lose(RBPF_LOST_SLOTS_FULL);
+		return NULL;
+	}
+	s = slot_take(task, vcpu, mode, now, number);
+	if (!s) {
+		thread->retry_at = now + RETRY_NS;
+		return NULL;
+	}
+	/* iter/task may be seeding this thread at the same time: the first one stays. */
+	if (__sync_val_compare_and_swap(&thread->slot1, 0, *number + 1)) {
+		bpf_map_push_elem(&free_slots, number, BPF_ANY);
+		return NULL;
+	}
+	slot_publish(s);
+	emit_birth(s, *number, task, true);
+	return s;
+}
+
+#endif /* RONDO_SLOT_BPF_H */
