@@ -165,9 +165,13 @@ static int slot_take(struct schema *schema, uint32_t *slot)
 static void column_reset(struct schema *schema, uint32_t slot, uint32_t kind)
 {
 	struct column *column = &schema->columns[slot];
+	const struct column before = *column;
 	rondo_series *series = &schema->handles->series[slot];
 
 	column_init(column);
+	column->refused_old = before.refused_old; /* of the slot: the store's counts only grow */
+	column->refused_future = before.refused_future;
+	column->refused_invalid = before.refused_invalid;
 	column->tag = cell_tag(state_generation(entry_at(schema, slot)->state), 0);
 	column->unsynced = 1;
 	column->total_window = 1; /* known: there is nothing yet */
@@ -229,7 +233,7 @@ static int definition_check(const struct rondo_store *store, const struct rondo_
 {
 	size_t unit = def->unit ? strlen(def->unit) : 0, help = def->help ? strlen(def->help) : 0;
 
-	if (def->kind != RONDO_GAUGE && def->kind != RONDO_COUNTER)
+	if (def->kind < RONDO_GAUGE || def->kind > RONDO_HISTOGRAM)
 		return RONDO_E_INVALID;
 	if (unit > 31 || key_len + unit + help > store->entry_size - ENTRY_HEADER)
 		return RONDO_E_TOO_LONG;
@@ -249,7 +253,8 @@ static int register_key(struct rondo_store *store, const struct rondo_series_def
 		return register_again(schema, slot, def, series);
 	key_parse(key, len, &parsed);
 	for (uint32_t i = 0; i < store->n_schemas; i++)
-		if (selector_matches(store->schemas[i].selector, &parsed))
+		if ((def->kind == RONDO_HISTOGRAM) == (store->schemas[i].n_bounds > 0) &&
+		    selector_matches(store->schemas[i].selector, &parsed))
 			return register_new(&store->schemas[i], def, key, len, series);
 	return RONDO_E_NO_SCHEMA;
 }
