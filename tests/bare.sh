@@ -21,6 +21,8 @@ export LC_ALL=C
 if [ "${1:-}" = --inside ]; then
 	# In the namespace: what a machine that has booted has mounted.
 	shift
+	# A mount point as the root, or nothing in there could make a mount namespace.
+	mount --rbind "$root" "$root"
 	mount -t proc proc "$root/proc"
 	mount --rbind /sys "$root/sys"
 	mount --rbind /dev "$root/dev"
