@@ -65,10 +65,6 @@ endif
 objects = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 pic = $(patsubst %.c,$(OUT)/obj/%.pic.o,$(1))
 
-# Without clang or bpftool there is no collector; all else builds. 0 or 1; may be set to 0.
-HAVE_BPF ?= $(if $(and $(shell command -v $(CLANG)),$(shell command -v $(BPFTOOL))),1,0)
-HAVE_BPF := $(HAVE_BPF)
-
 # Filled by the build.mk files: ALL with what `make` builds. Programs in $(OUT)/bin are installed.
 ALL :=
 PUBLIC_INCLUDE := -Ilib/include
@@ -82,9 +78,6 @@ include tests/build.mk
 
 .PHONY: all
 all: $(ALL) ## build everything (no root, no network)
-ifeq ($(HAVE_BPF),0)
-	@echo "note: no $(CLANG) or $(BPFTOOL) here, so rondo-bpfd was not built; \`make deps\` installs them" >&2
-endif
 
 .PHONY: deps demo lint
 deps: ## install what build, test and demo need (Debian 12, root, network)
