@@ -64,6 +64,29 @@ run_suite()
 	return $status
 }
 
+# What each script of a merged stream (`ok N - SCRIPT: ...`) came to.
+breakdown()
+{
+	awk '/^(not )?ok / {
+		name = $0
+		sub(/^(not )?ok [0-9]+ - /, "", name)
+		sub(/[: ].*/, "", name)
+		if (!(name in seen)) { seen[name] = 1; order[++n] = name }
+		if (/^not/) failed[name]++
+		else if (/# SKIP/) skipped[name]++
+		else passed[name]++
+	}
+	END {
+		for (i = 1; i <= n; i++) {
+			name = order[i]
+			printf "            %-22s %d passed", name, passed[name]
+			if (failed[name]) printf ", %d FAILED", failed[name]
+			if (skipped[name]) printf ", %d skipped", skipped[name]
+			print ""
+		}
+	}' "$1"
+}
+
 for suite in "$@"; do
 	group=${suite%%:*}
 	path=${suite#*:}
@@ -93,6 +116,7 @@ for suite in "$@"; do
 	[ "$s" = 0 ] || counts="$counts, $s skipped"
 	printf '  %-7s %-24s %-36s %4d.%d s\n' "$group" "$name" "$counts" \
 		$((tenths / 10)) $((tenths % 10))
+	[ "$group" != nested ] || breakdown "$log.tap"
 	if [ "$f" != 0 ]; then
 		echo "$summary" | sed -n 's/^bad /    > /p'
 		echo "    --- $log.tap"
