@@ -45,7 +45,7 @@ static void gather_values(const struct tier *source, uint32_t slot, uint64_t gen
 	}
 }
 
-static uint32_t cover_of_ticks(const struct tier *tier, uint64_t known)
+uint32_t cover_of_ticks(const struct tier *tier, uint64_t known)
 {
 	uint64_t cover;
 
@@ -128,14 +128,14 @@ static void gather_lanes(const struct tier *source, uint32_t slot, uint64_t gene
 
 /* ---- the target ---- */
 
-static bool slot_present(const struct disk_cell *cell, unsigned int k)
+bool slot_present(const struct disk_cell *cell, unsigned int k)
 {
 	return cover_get(load_relaxed(&cell->tail), k) && value_known(load_relaxed(&cell->v[k]));
 }
 
 /* Writes one lane's slot, unless it is there, or its place belongs to a later cell. */
-static void put_lane(const struct schema *schema, const struct tier *tier, uint32_t lane,
-		     uint64_t generation_bits, uint64_t window, double value, uint32_t cover)
+void put_lane(const struct schema *schema, const struct tier *tier, uint32_t lane,
+	      uint64_t generation_bits, uint64_t window, double value, uint32_t cover)
 {
 	uint64_t number = window / CELL_TICKS, tag = generation_bits | number;
 	unsigned int k = (unsigned int)(window % CELL_TICKS);
@@ -223,7 +223,8 @@ static double lane_value(const struct window *w, enum lane lane)
 static void learn(const struct schema *schema, uint32_t slot)
 {
 	struct column *column = &schema->columns[slot];
-	struct ring ring = { &schema->tiers[0], column->tag, slot, true };
+	struct ring ring = { &schema->tiers[0], column->tag, slot * schema->tiers[0].lanes_each,
+			     true };
 	uint64_t cell = CELL_TICKS * schema->tiers[0].interval, lowest, highest;
 
 	column->learned = true;
@@ -279,6 +280,8 @@ static bool close_window(struct schema *schema, uint32_t t, uint32_t slot, uint6
 	struct window w = { .known = 0 };
 	uint32_t cover;
 
+	if (schema->n_bounds)
+		return histogram_close(schema, t, slot, window);
 	if (window_present(tier, column->tag, slot, window)) {
 		if (t == 1 && column->total_window && window >= column->total_window)
 			column->total_window = 0; /* look it up again */
@@ -314,7 +317,7 @@ static bool close_window(struct schema *schema, uint32_t t, uint32_t slot, uint6
 static void catch_up_values(struct schema *schema, uint32_t slot, uint64_t first, uint64_t until)
 {
 	const struct tier *source = &schema->tiers[0], *tier = source + 1;
-	struct ring ring = { source, schema->columns[slot].tag, slot, true };
+	struct ring ring = { source, schema->columns[slot].tag, slot * source->lanes_each, true };
 	struct ring_walk walk;
 	struct disk_cell copy;
 	uint64_t next = 0;

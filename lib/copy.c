@@ -50,10 +50,16 @@ static void copy_lane(struct copy *copy, const struct ring *from, const struct r
 	}
 }
 
-static const struct tier *same_interval(const struct schema *schema, const struct tier *tier)
+/* Lanes side by side: a scalar's one, a histogram's all. */
+static void copy_group(struct copy *copy, struct ring *from, struct ring *to, uint32_t lanes)
 {
-	bool finest = tier->lane_set == 0;
+	for (uint32_t lane = 0; lane < lanes; lane++, from->lane++, to->lane++)
+		copy_lane(copy, from, to);
+}
 
+static const struct tier *same_interval(const struct schema *schema, const struct tier *tier,
+					bool finest)
+{
 	for (uint32_t t = 0; t < schema->n_tiers; t++)
 		if (schema->tiers[t].interval == tier->interval && (t == 0) == finest &&
 		    schema->tiers[t].ticks == tier->ticks)
@@ -72,7 +78,8 @@ static void copy_tiers(struct copy *copy, const struct schema *from, uint32_t fr
 		       uint32_t generation, const struct schema *to, uint32_t to_slot)
 {
 	for (uint32_t t = 0; t < from->n_tiers; t++) {
-		const struct tier *source = &from->tiers[t], *target = same_interval(to, source);
+		const struct tier *source = &from->tiers[t],
+				  *target = same_interval(to, source, t == 0);
 		struct ring a = { source, cell_tag(generation, 0), from_slot * source->lanes_each,
 				  t == 0 };
 		struct ring b;
@@ -83,9 +90,9 @@ static void copy_tiers(struct copy *copy, const struct schema *from, uint32_t fr
 		}
 		b = (struct ring){ target, to->columns[to_slot].tag, to_slot * target->lanes_each,
 				   t == 0 };
-		if (t == 0)
-			copy_lane(copy, &a, &b);
-		for (unsigned int lane = 0; t && lane < LANE_NR; lane++) {
+		if (t == 0 || from->n_bounds)
+			copy_group(copy, &a, &b, source->lanes_each);
+		for (unsigned int lane = 0; t && !from->n_bounds && lane < LANE_NR; lane++) {
 			if (!(source->lane_set & target->lane_set & 1u << lane))
 				continue;
 			a.lane = from_slot * source->lanes_each + lane_in_group(source, lane);
@@ -93,6 +100,12 @@ static void copy_tiers(struct copy *copy, const struct schema *from, uint32_t fr
 			copy_lane(copy, &a, &b);
 		}
 	}
+}
+
+static bool same_bounds(const struct schema *a, const struct schema *b)
+{
+	return a->n_bounds == b->n_bounds &&
+	       !memcmp(a->bounds, b->bounds, a->n_bounds * sizeof(*a->bounds));
 }
 
 static int copy_series(struct copy *copy, const struct rondo_series_info *info)
@@ -119,6 +132,10 @@ static int copy_series(struct copy *copy, const struct rondo_series_info *info)
 		return 0;
 	default:
 		return err;
+	}
+	if (!same_bounds(from, schema_of(series))) {
+		copy->report->tiers_dropped += from->n_tiers;
+		return 0;
 	}
 	copy->report->series++;
 	copy_tiers(copy, from, series_id_slot(info->id), series_id_generation(info->id),

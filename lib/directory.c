@@ -233,7 +233,7 @@ static int definition_check(const struct rondo_store *store, const struct rondo_
 {
 	size_t unit = def->unit ? strlen(def->unit) : 0, help = def->help ? strlen(def->help) : 0;
 
-	if (def->kind != RONDO_GAUGE && def->kind != RONDO_COUNTER)
+	if (def->kind < RONDO_GAUGE || def->kind > RONDO_HISTOGRAM)
 		return RONDO_E_INVALID;
 	if (unit > 31 || key_len + unit + help > store->entry_size - ENTRY_HEADER)
 		return RONDO_E_TOO_LONG;
@@ -253,7 +253,8 @@ static int register_key(struct rondo_store *store, const struct rondo_series_def
 		return register_again(schema, slot, def, series);
 	key_parse(key, len, &parsed);
 	for (uint32_t i = 0; i < store->n_schemas; i++)
-		if (selector_matches(store->schemas[i].selector, &parsed))
+		if ((def->kind == RONDO_HISTOGRAM) == (store->schemas[i].n_bounds > 0) &&
+		    selector_matches(store->schemas[i].selector, &parsed))
 			return register_new(&store->schemas[i], def, key, len, series);
 	return RONDO_E_NO_SCHEMA;
 }

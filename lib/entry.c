@@ -57,7 +57,8 @@ static bool head_fits(const struct schema *schema, const struct disk_entry *head
 
 	return text <= schema->store->entry_size - ENTRY_HEADER && head->unit_len < 32 &&
 	       head->schema == schema->index && head->slot == slot &&
-	       (head->kind == RONDO_GAUGE || head->kind == RONDO_COUNTER);
+	       (schema->n_bounds ? head->kind == RONDO_HISTOGRAM
+				 : head->kind == RONDO_GAUGE || head->kind == RONDO_COUNTER);
 }
 
 /*

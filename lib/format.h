@@ -9,6 +9,7 @@
 #ifndef RONDO_FORMAT_H
 #define RONDO_FORMAT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define FORMAT_VERSION 1u
@@ -57,7 +58,8 @@ struct disk_tier {
 	uint8_t zero1[32];
 };
 
-#define DISK_TIERS 44
+#define DISK_TIERS  44
+#define DISK_BOUNDS 46
 
 struct disk_schema {
 	char name[64];
@@ -65,12 +67,14 @@ struct disk_schema {
 	uint32_t n_tiers;
 	uint32_t max_series;
 	uint32_t on_full;
-	uint32_t buckets; /* 0: scalar series; others are a later feature (an incompat bit) */
+	uint32_t n_bounds; /* 0: scalar series; else histograms, with one bucket more */
 	uint64_t reclaim_delay_ns;
 	uint64_t max_ahead_ns;
 	uint64_t grace_ns;
 	double xff;
-	uint8_t zero0[1024 - 624];
+	uint8_t zero[16];
+	double bounds[DISK_BOUNDS]; /* upper bounds of the buckets, ascending */
+	uint8_t zero0[1024 - 640 - 8 * DISK_BOUNDS];
 	struct disk_tier tiers[DISK_TIERS];
 	uint8_t zero1[4092 - 1024 - DISK_TIERS * 64];
 	uint32_t crc;
@@ -148,9 +152,17 @@ enum lane {
 _Static_assert(sizeof(struct disk_superblock) == 512, "superblock is a sector");
 _Static_assert(sizeof(struct disk_tier) == 64, "tier");
 _Static_assert(sizeof(struct disk_schema) == SCHEMA_SIZE, "schema");
+_Static_assert(offsetof(struct disk_schema, bounds) == 640, "bounds");
+_Static_assert(offsetof(struct disk_schema, tiers) == 1024, "tiers");
 _Static_assert(sizeof(struct disk_entry) == ENTRY_HEADER, "entry header");
 _Static_assert(sizeof(struct disk_slab) == 512, "slab header");
 _Static_assert(sizeof(struct disk_cell) == 64, "cell is a cache line");
 _Static_assert(sizeof(double) == 8, "IEEE 754 binary64");
+
+/*
+ * A histogram's lanes in every tier: a bucket each, the last one without a bound, the sum of the
+ * values, the count, which is written last.
+ */
+#define HISTOGRAM_LANES(n_bounds) ((n_bounds) + 3)
 
 #endif /* RONDO_FORMAT_H */

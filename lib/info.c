@@ -93,7 +93,7 @@ static const struct rondo_tier *public_tiers(struct schema *schema)
 		tiers[t].retention_ns = schema->tiers[t].retention;
 		tiers[t].functions = functions_of(&schema->tiers[t]);
 	}
-	if (tiers) {
+	if (tiers && !schema->n_bounds) {
 		tiers[0].functions = RONDO_FNS_AVG | RONDO_FNS_MIN | RONDO_FNS_MAX |
 				     RONDO_FNS_LAST | RONDO_FNS_SUM | RONDO_FNS_COUNT;
 		if (schema->n_tiers > 1)
@@ -129,6 +129,8 @@ RONDO_API int rondo_store_schema(rondo_store *store, uint32_t index, struct rond
 		.reclaim_delay_ns = schema->reclaim_delay,
 		.max_ahead_ns = schema->max_ahead,
 		.grace_ns = schema->grace,
+		.bounds = schema->n_bounds ? schema->bounds : NULL,
+		.n_bounds = schema->n_bounds,
 		.xff = schema->xff == 0 ? RONDO_XFF_NONE : schema->xff,
 	};
 	return 0;
@@ -165,7 +167,7 @@ RONDO_API int rondo_store_newest(rondo_store *store, uint32_t index, uint64_t *t
 		if (entry_kind(schema, slot, generation) < 0)
 			continue;
 		for (uint32_t row = 0; row < tier->rows; row++) {
-			struct disk_cell *cell = cell_at(tier, row, slot), copy;
+			struct disk_cell *cell = cell_at(tier, row, slot * tier->lanes_each), copy;
 			uint64_t tag = load_acquire(&cell->tag);
 
 			if (tag >> CELL_BITS == generation && cell_read(cell, tag, true, &copy))

@@ -132,6 +132,8 @@ struct schema {
 	uint64_t max_ahead;
 	uint64_t grace;
 	double xff;
+	uint32_t n_bounds; /* 0: scalar series; else histograms */
+	double bounds[DISK_BOUNDS];
 	char *name;
 	char *selector_text;
 	struct selector *selector;
@@ -232,6 +234,7 @@ int schemas_check(const struct rondo_schema *schemas, size_t n, uint32_t entry_s
 		  size_t size);
 int schema_decode(const struct disk_schema *disk, struct schema *schema, char *detail, size_t size);
 void schema_free(struct schema *schema);
+uint32_t disk_lanes_each(const struct disk_schema *disk, uint32_t tier);
 uint64_t slab_size(const struct disk_schema *disk, uint32_t tier);
 uint64_t directory_size(uint64_t n_series, size_t n_schemas, uint32_t entry_size);
 
@@ -274,6 +277,19 @@ static inline uint64_t ticks_of_cover(const struct tier *tier, uint32_t cover)
 		return cover;
 	return (uint64_t)((unsigned __int128)cover * tier->ticks / COVER_MAX);
 }
+
+/* record.c: of the slow paths */
+int series_move(rondo_series *series, uint64_t ts_ns);
+int series_refuse(rondo_series *series, int error);
+
+/* consolidate.c */
+uint32_t cover_of_ticks(const struct tier *tier, uint64_t known);
+bool slot_present(const struct disk_cell *cell, unsigned int k);
+void put_lane(const struct schema *schema, const struct tier *tier, uint32_t lane,
+	      uint64_t generation_bits, uint64_t window, double value, uint32_t cover);
+
+/* histogram.c */
+bool histogram_close(struct schema *schema, uint32_t t, uint32_t slot, uint64_t window);
 
 /* sigbus.c */
 int sigbus_add(rondo_store *store, void *map, uint64_t size);

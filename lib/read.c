@@ -187,17 +187,6 @@ static bool read_windows(struct view *view, uint64_t first, uint64_t end, struct
 	return true;
 }
 
-/* The first tick that the ring is sure to hold still, a cell of margin for a writer at work. */
-static uint64_t ring_start(const struct tier *tier, uint64_t highest)
-{
-	return highest + 2 > tier->rows ? (highest + 2 - tier->rows) * CELL_TICKS : 0;
-}
-
-static uint64_t divide_up(uint64_t a, uint64_t b)
-{
-	return a / b + (a % b != 0);
-}
-
 /* ---- totals in the finest tier ---- */
 
 static double sum_of(struct view *view, uint64_t first, uint64_t end)
@@ -293,40 +282,23 @@ static bool read_tier(struct view *view, uint32_t slot, uint32_t t, uint64_t sta
 	return read_windows(view, first, last, out);
 }
 
-/*
- * From the coarsest tier to the finest allowed: each has the stretch before the start of what the
- * finer one's ring holds, up to one of its own window borders, so that nothing is told twice.
- */
+/* From the coarsest tier to the finest allowed, each its stretch. */
 static void read_stitched(struct view *view, uint32_t slot, const struct rondo_range *range,
 			  uint64_t end, struct output *out)
 {
-	uint64_t from[RONDO_TIERS_MAX], lowest, highest;
 	const struct schema *schema = view->schema;
-	uint32_t finest = 0;
+	uint64_t from[RONDO_TIERS_MAX], tiers = 0;
+	uint32_t finest;
 
-	while (finest + 1 < schema->n_tiers && schema->tiers[finest + 1].interval <= range->step_ns)
-		finest++;
-	for (uint32_t t = finest; t < schema->n_tiers; t++) {
-		const struct tier *tier = &schema->tiers[t];
-
-		from[t] = t == finest ? UINT64_MAX : from[t - 1];
-		if (!tier_has(schema, t, view->function))
-			continue;
-		view_tier(view, slot, t);
-		if (t + 1 == schema->n_tiers)
-			from[t] = 0;
-		else if (ring_bounds(&view->ring, 0, &lowest, &highest))
-			from[t] = divide_up(ring_start(tier, highest), tier[1].ratio) *
-				  tier[1].interval;
-		if (t > finest && from[t] > from[t - 1])
-			from[t] = from[t - 1];
-	}
+	for (uint32_t t = 0; t < schema->n_tiers; t++)
+		if (tier_has(schema, t, view->function))
+			tiers |= UINT64_C(1) << t;
+	finest = stitch(schema, slot, view->ring.generation_bits, range->step_ns, tiers, from);
 	for (uint32_t t = schema->n_tiers; t-- > finest;) {
 		uint64_t lo = from[t] > range->start_ns ? from[t] : range->start_ns;
 		uint64_t hi = t == finest || from[t - 1] > end ? end : from[t - 1];
 
-		if (tier_has(schema, t, view->function) && lo < hi &&
-		    !read_tier(view, slot, t, lo, hi, out))
+		if ((tiers & UINT64_C(1) << t) && lo < hi && !read_tier(view, slot, t, lo, hi, out))
 			return;
 	}
 }
@@ -336,6 +308,8 @@ static int check_range(const struct schema *schema, uint32_t kind, const struct 
 {
 	if ((unsigned int)function > RONDO_FN_RATE)
 		return RONDO_E_INVALID;
+	if (kind == RONDO_HISTOGRAM)
+		return RONDO_E_KIND;
 	if (kind != RONDO_COUNTER && (function == RONDO_FN_TOTAL || function == RONDO_FN_RATE))
 		return RONDO_E_KIND;
 	if (range->tier == RONDO_TIER_AUTO) {

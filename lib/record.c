@@ -14,7 +14,7 @@ static void count(uint32_t *counter)
 	__atomic_store_n(counter, *counter + 1, __ATOMIC_RELAXED);
 }
 
-static int refuse(rondo_series *series, int error)
+int series_refuse(rondo_series *series, int error)
 {
 	struct column *column = &schema_of(series)->columns[series->index];
 
@@ -57,6 +57,14 @@ static void note_cell(const struct schema *schema, struct column *column, uint64
 	column->steps_back = steps_back;
 }
 
+static bool lanes_are(const struct disk_cell *cell, uint32_t n, uint64_t tag)
+{
+	for (uint32_t lane = 0; lane < n; lane++)
+		if (load_relaxed(&cell[lane].tag) != tag || load_relaxed(&cell[lane].tail) != tag)
+			return false;
+	return true;
+}
+
 /*
  * Makes `cell`, which is where cell `number` belongs, that cell.  If it holds a later one, the ring
  * has gone past this time; unless that one is so late that only a clock error can have made it.
@@ -67,12 +75,13 @@ static int enter(const struct schema *schema, struct column *column, struct disk
 	uint64_t interval = schema->tiers[0].interval;
 	uint64_t tag = column->tag | number, found = load_relaxed(&cell->tag);
 
-	if (found == tag && load_relaxed(&cell->tail) == tag)
+	if (lanes_are(cell, schema->tiers[0].lanes_each, tag))
 		return 0;
 	if (cell_generation_bits(found) == column->tag && cell_number(found) > number &&
 	    cell_number(found) * CELL_TICKS <= latest_allowed(schema, column) / interval)
 		return RONDO_E_TOO_OLD;
-	cell_enter(cell, tag, tag);
+	for (uint32_t lane = 0; lane < schema->tiers[0].lanes_each; lane++)
+		cell_enter(cell + lane, tag, tag);
 	note_cell(schema, column, number * CELL_TICKS * interval);
 	return 0;
 }
@@ -118,7 +127,7 @@ static int seek(const struct schema *schema, rondo_series *series, uint64_t ts_n
 		number = tick / CELL_TICKS;
 		k = (unsigned int)(tick % CELL_TICKS);
 		start = tick * interval;
-		cell = cell_at(tier, number, series->index);
+		cell = cell_at(tier, number, series->index * tier->lanes_each);
 	}
 	err = enter(schema, column, cell, number);
 	if (err)
@@ -130,7 +139,7 @@ static int seek(const struct schema *schema, rondo_series *series, uint64_t ts_n
 }
 
 /* Points the handle at the tick of ts_ns: mostly the next one of the same cell. */
-static inline int move(rondo_series *series, uint64_t ts_ns)
+int series_move(rondo_series *series, uint64_t ts_ns)
 {
 	const struct schema *schema = schema_of(series);
 
@@ -154,9 +163,9 @@ RONDO_API int rondo_record_slow(rondo_series *series, uint64_t ts_ns, double val
 	else if (!value_known(bits_of(value)))
 		err = RONDO_E_VALUE;
 	else if (ts_ns - series->start >= series->span)
-		err = move(series, ts_ns);
+		err = series_move(series, ts_ns);
 	if (err)
-		return refuse(series, err);
+		return series_refuse(series, err);
 	store_release(series->slot, bits_of(value));
 	return 0;
 }
@@ -177,9 +186,9 @@ RONDO_API int rondo_add_slow(rondo_series *series, uint64_t ts_ns, double delta)
 	else if (!(delta >= 0 && delta <= RONDO_ADD_MAX))
 		err = RONDO_E_VALUE;
 	else if (ts_ns - series->start >= series->span)
-		err = move(series, ts_ns);
+		err = series_move(series, ts_ns);
 	if (err)
-		return refuse(series, err);
+		return series_refuse(series, err);
 	add(series->slot, delta);
 	return 0;
 }
@@ -191,10 +200,10 @@ RONDO_API int rondo_record_total(rondo_series *series, uint64_t ts_ns, double to
 	int err;
 
 	if (!(total >= 0 && total <= RONDO_ADD_MAX))
-		return refuse(series, RONDO_E_VALUE);
+		return series_refuse(series, RONDO_E_VALUE);
 	if (last < 0) {
 		if (series->kind != RONDO_COUNTER)
-			return refuse(series, RONDO_E_KIND);
+			return series_refuse(series, RONDO_E_KIND);
 		column->reading = total;
 		return 0;
 	}
@@ -227,12 +236,12 @@ static inline int batch_one(rondo_series *series, uint64_t ts_ns, double value)
 
 	if (unlikely(!value_known(bits_of(value)) ||
 		     (counter && !(value >= 0 && value <= RONDO_ADD_MAX))))
-		return refuse(series, RONDO_E_VALUE);
+		return series_refuse(series, RONDO_E_VALUE);
 	if (ts_ns - series->start >= series->span) {
-		int err = move(series, ts_ns);
+		int err = series_move(series, ts_ns);
 
 		if (unlikely(err))
-			return refuse(series, err);
+			return series_refuse(series, err);
 	}
 	if (counter)
 		add(series->slot, value);

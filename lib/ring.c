@@ -68,3 +68,41 @@ bool ring_walk_next(struct ring_walk *walk, struct disk_cell *copy)
 	}
 	return false;
 }
+
+/* The first tick that the ring is sure to hold still, a cell of margin for a writer at work. */
+uint64_t ring_start(const struct tier *tier, uint64_t highest)
+{
+	return highest + 2 > tier->rows ? (highest + 2 - tier->rows) * CELL_TICKS : 0;
+}
+
+/*
+ * Who tells what of a series' time, so that nothing is told twice: tier t, if it is one of `tiers`, has
+ * the windows from from[t] on, up to from[t - 1].  from[t] is where its ring surely begins, moved up to a
+ * border of the next tier's windows.  Returns the finest tier that takes part: the coarsest whose
+ * interval is not above the step.
+ */
+uint32_t stitch(const struct schema *schema, uint32_t slot, uint64_t generation_bits, uint64_t step,
+		uint64_t tiers, uint64_t from[RONDO_TIERS_MAX])
+{
+	uint64_t lowest, highest;
+	uint32_t finest = 0;
+
+	while (finest + 1 < schema->n_tiers && schema->tiers[finest + 1].interval <= step)
+		finest++;
+	for (uint32_t t = finest; t < schema->n_tiers; t++) {
+		const struct tier *tier = &schema->tiers[t];
+		struct ring ring = { tier, generation_bits, slot * tier->lanes_each, t == 0 };
+
+		from[t] = t == finest ? UINT64_MAX : from[t - 1];
+		if (!(tiers & UINT64_C(1) << t))
+			continue;
+		if (t + 1 == schema->n_tiers)
+			from[t] = 0;
+		else if (ring_bounds(&ring, 0, &lowest, &highest))
+			from[t] = divide_up(ring_start(tier, highest), tier[1].ratio) *
+				  tier[1].interval;
+		if (t > finest && from[t] > from[t - 1])
+			from[t] = from[t - 1];
+	}
+	return finest;
+}

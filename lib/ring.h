@@ -24,5 +24,13 @@ bool ring_bounds(const struct ring *ring, uint64_t from, uint64_t *lowest, uint6
 bool ring_walk_begin(struct ring_walk *walk, const struct ring *ring, uint64_t first,
 		     uint64_t last);
 bool ring_walk_next(struct ring_walk *walk, struct disk_cell *copy);
+uint64_t ring_start(const struct tier *tier, uint64_t highest);
+uint32_t stitch(const struct schema *schema, uint32_t slot, uint64_t generation_bits, uint64_t step,
+		uint64_t tiers, uint64_t from[RONDO_TIERS_MAX]);
+
+static inline uint64_t divide_up(uint64_t a, uint64_t b)
+{
+	return a / b + (a % b != 0);
+}
 
 #endif /* RONDO_RING_H */

@@ -35,9 +35,12 @@ static uint32_t lanes_of(uint32_t functions)
 	return lanes;
 }
 
-static uint32_t lanes_each(uint32_t tier, uint32_t lane_set)
+/* Lanes of one series in a tier. */
+uint32_t disk_lanes_each(const struct disk_schema *disk, uint32_t tier)
 {
-	return tier == 0 ? 1 : (uint32_t)__builtin_popcount(lane_set);
+	if (disk->n_bounds)
+		return HISTOGRAM_LANES(disk->n_bounds);
+	return tier == 0 ? 1 : (uint32_t)__builtin_popcount(disk->tiers[tier].lanes);
 }
 
 /* ceil(n / 6) + 1 rows keep n whole slots while the newest row fills; odd, see cell.h. */
@@ -89,10 +92,24 @@ static int check_tier(const struct rondo_schema *schema, uint32_t i, char *detai
 	    finer->retention_ns - 2 * tier->interval_ns < grace_of(schema))
 		REFUSE("schema '%s' tier %u: retention is below two windows of tier %u plus the grace",
 		       name, i - 1, i);
+	if (schema->n_bounds)
+		return 0;
 	if (!tier->functions || (tier->functions & ~KNOWN_FUNCTIONS))
 		REFUSE("schema '%s' tier %u: functions are none, or not known", name, i);
 	if ((tier->functions & RONDO_FNS_TOTAL) && i > 1 && !(finer->functions & RONDO_FNS_TOTAL))
 		REFUSE("schema '%s' tier %u: total needs it in tier %u too", name, i, i - 1);
+	return 0;
+}
+
+static int check_bounds(const struct rondo_schema *schema, char *detail, size_t size)
+{
+	if (schema->n_bounds > RONDO_BOUNDS_MAX || (schema->n_bounds && !schema->bounds))
+		REFUSE("schema '%s': more than %d bounds", schema->name, RONDO_BOUNDS_MAX);
+	for (uint32_t i = 0; i < schema->n_bounds; i++)
+		if (!(schema->bounds[i] - schema->bounds[i] == 0) ||
+		    (i && !(schema->bounds[i] > schema->bounds[i - 1])))
+			REFUSE("schema '%s': bound %u is not finite, or not above the one before",
+			       schema->name, i);
 	return 0;
 }
 
@@ -121,7 +138,9 @@ static int check_schema(const struct rondo_schema *schema, char *detail, size_t 
 	}
 	if (grace_of(schema) < schema->tiers[0].interval_ns * CELL_TICKS)
 		REFUSE("schema '%s': grace is below six of the finest ticks", schema->name);
-	err = selector_parse(schema->selector, &selector, detail, size);
+	err = check_bounds(schema, detail, size);
+	if (!err)
+		err = selector_parse(schema->selector, &selector, detail, size);
 	if (!err)
 		selector_free(selector);
 	return err;
@@ -167,16 +186,19 @@ int schema_encode(const struct rondo_schema *schema, struct disk_schema *disk, c
 		disk->max_ahead_ns = MAX_AHEAD;
 	disk->grace_ns = grace_of(schema);
 	disk->xff = schema->xff == RONDO_XFF_NONE ? 0 : schema->xff == 0 ? 0.5 : schema->xff;
+	disk->n_bounds = schema->n_bounds;
+	for (uint32_t i = 0; i < schema->n_bounds; i++)
+		disk->bounds[i] = schema->bounds[i];
 	for (uint32_t t = schema->n_tiers; t-- > 0;) {
 		struct disk_tier *tier = &disk->tiers[t];
 
 		tier->interval_ns = schema->tiers[t].interval_ns;
 		tier->retention_ns = schema->tiers[t].retention_ns;
-		tier->functions = t ? schema->tiers[t].functions : 0;
+		tier->functions = t && !schema->n_bounds ? schema->tiers[t].functions : 0;
 		lanes |= lanes_of(tier->functions);
 		tier->lanes = t ? lanes : 0;
 		tier->rows = (uint32_t)rows_of(&schema->tiers[t]);
-		if ((uint64_t)lanes_each(t, tier->lanes) * schema->max_series > UINT32_MAX ||
+		if ((uint64_t)disk_lanes_each(disk, t) * schema->max_series > UINT32_MAX ||
 		    slab_size(disk, t) > INT64_MAX / 4)
 			REFUSE("schema '%s' tier %u: larger than a file can be", schema->name, t);
 	}
@@ -187,7 +209,7 @@ int schema_encode(const struct rondo_schema *schema, struct disk_schema *disk, c
 uint64_t slab_size(const struct disk_schema *disk, uint32_t tier)
 {
 	const struct disk_tier *t = &disk->tiers[tier];
-	unsigned __int128 bytes = (unsigned __int128)t->rows * lanes_each(tier, t->lanes) *
+	unsigned __int128 bytes = (unsigned __int128)t->rows * disk_lanes_each(disk, tier) *
 				  disk->max_series * sizeof(struct disk_cell);
 
 	return bytes > INT64_MAX / 2 ? INT64_MAX : SLAB_HEADER + (uint64_t)bytes;
@@ -235,8 +257,8 @@ static int decode_tiers(const struct disk_schema *disk, struct schema *schema)
 		struct tier *to = &schema->tiers[i];
 
 		if (from->interval_ns < MIN_INTERVAL || from->rows < 2 || !(from->rows & 1) ||
-		    from->rows > MAX_ROWS || (i && !from->lanes) || (from->lanes >> LANE_NR) ||
-		    (i && from->interval_ns % from[-1].interval_ns))
+		    from->rows > MAX_ROWS || (i && !disk->n_bounds && !from->lanes) ||
+		    (from->lanes >> LANE_NR) || (i && from->interval_ns % from[-1].interval_ns))
 			return RONDO_E_CORRUPT;
 		to->fd = -1;
 		to->interval = from->interval_ns;
@@ -246,7 +268,7 @@ static int decode_tiers(const struct disk_schema *disk, struct schema *schema)
 		to->ticks = ticks;
 		to->functions = from->functions;
 		to->lane_set = from->lanes;
-		to->lanes_each = lanes_each(i, from->lanes);
+		to->lanes_each = disk_lanes_each(disk, i);
 		to->rows = from->rows;
 		to->lanes = to->lanes_each * disk->max_series;
 		to->stride = (uint64_t)to->lanes * sizeof(struct disk_cell);
@@ -261,12 +283,10 @@ int schema_decode(const struct disk_schema *disk, struct schema *schema, char *d
 	if (disk->crc != crc32c(0, disk, offsetof(struct disk_schema, crc)))
 		return fail(detail, size, RONDO_E_CORRUPT, "%s: schema %u: wrong checksum",
 			    STORE_FILE, schema->index);
-	if (disk->buckets)
-		return fail(detail, size, RONDO_E_VERSION, "%s: schema %u: has histograms",
-			    STORE_FILE, schema->index);
 	if (disk->name[63] || disk->selector[511] || disk->n_tiers < 1 ||
-	    disk->n_tiers > DISK_TIERS || disk->max_series < 1 || disk->max_series > MAX_SERIES ||
-	    !name_valid(disk->name) || !(disk->xff >= 0 && disk->xff < 1))
+	    disk->n_tiers > DISK_TIERS || disk->n_bounds > DISK_BOUNDS || disk->max_series < 1 ||
+	    disk->max_series > MAX_SERIES || !name_valid(disk->name) ||
+	    !(disk->xff >= 0 && disk->xff < 1))
 		return fail(detail, size, RONDO_E_CORRUPT, "%s: schema %u: a field is out of range",
 			    STORE_FILE, schema->index);
 	schema->n_tiers = disk->n_tiers;
@@ -276,6 +296,8 @@ int schema_decode(const struct disk_schema *disk, struct schema *schema, char *d
 	schema->max_ahead = disk->max_ahead_ns;
 	schema->grace = disk->grace_ns;
 	schema->xff = disk->xff;
+	schema->n_bounds = disk->n_bounds;
+	memcpy(schema->bounds, disk->bounds, sizeof(schema->bounds));
 	schema->name = strdup(disk->name);
 	schema->selector_text = strdup(disk->selector);
 	schema->tiers = calloc(disk->n_tiers, sizeof(*schema->tiers));

@@ -95,18 +95,12 @@ static int quoted(struct parser *parser, char **value)
 
 static int compile(struct parser *parser, struct matcher *m)
 {
-	size_t size = strlen(m->value) + 5;
-	char *anchored, why[128];
+	char why[128];
 	int err;
 
 	if (m->op != MATCH_RE && m->op != MATCH_NRE)
 		return 0;
-	anchored = malloc(size);
-	if (!anchored)
-		return RONDO_E_NOMEM;
-	snprintf(anchored, size, "^(%s)$", m->value);
-	err = regcomp(&m->regex, anchored, REG_EXTENDED | REG_NOSUB);
-	free(anchored);
+	err = regcomp(&m->regex, m->value, REG_EXTENDED);
 	if (!err)
 		return 0;
 	regerror(err, &m->regex, why, sizeof(why));
@@ -230,6 +224,18 @@ static const char *label_value(const struct key *key, const char *label)
 	return "";
 }
 
+/*
+ * Anchored at both ends: the match is the leftmost and longest one (POSIX), so it is all of the
+ * value if any is.  No ^( and )$ around the expression: "a)|b(c)" would break out of them.
+ */
+static bool matches_whole(const regex_t *regex, const char *value)
+{
+	regmatch_t match;
+
+	return regexec(regex, value, 1, &match, 0) == 0 && match.rm_so == 0 &&
+	       value[match.rm_eo] == '\0';
+}
+
 bool selector_matches(const struct selector *selector, const struct key *key)
 {
 	for (size_t i = 0; i < selector->n; i++) {
@@ -245,10 +251,10 @@ bool selector_matches(const struct selector *selector, const struct key *key)
 			ok = strcmp(value, m->value) != 0;
 			break;
 		case MATCH_RE:
-			ok = regexec(&m->regex, value, 0, NULL, 0) == 0;
+			ok = matches_whole(&m->regex, value);
 			break;
 		case MATCH_NRE:
-			ok = regexec(&m->regex, value, 0, NULL, 0) == REG_NOMATCH;
+			ok = !matches_whole(&m->regex, value);
 			break;
 		}
 		if (!ok)

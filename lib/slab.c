@@ -40,7 +40,7 @@ int slab_create(struct rondo_store *store, const struct disk_schema *disk, uint3
 		uint32_t tier, uint32_t mode, char *detail, size_t size)
 {
 	const struct disk_tier *t = &disk->tiers[tier];
-	uint32_t each = tier ? (uint32_t)__builtin_popcount(t->lanes) : 1;
+	uint32_t each = disk_lanes_each(disk, tier);
 	uint64_t bytes = slab_size(disk, tier);
 	struct disk_slab header;
 	char name[96];

@@ -119,8 +119,9 @@ RONDO_API const char *rondo_version(void);
 
 /* What a series holds per tick of the finest tier. */
 enum rondo_kind {
-	RONDO_GAUGE = 1,   /* the last value recorded within the tick */
-	RONDO_COUNTER = 2, /* the sum of the increments added within the tick */
+	RONDO_GAUGE = 1,     /* the last value recorded within the tick */
+	RONDO_COUNTER = 2,   /* the sum of the increments added within the tick */
+	RONDO_HISTOGRAM = 3, /* how many values fell into each bucket within the tick */
 };
 
 /*
@@ -189,6 +190,11 @@ enum rondo_on_full {
  * finest ticks is refused.  xff: the share of a window's ticks that may be unknown (rrdtool's sense), in
  * [0, 1); applied by queries only, never to a counter's sum, count, max or total; 0 is 0.5, use
  * RONDO_XFF_NONE for "none may be unknown".
+ *
+ * bounds[n_bounds]: makes it a schema of histograms, which takes HISTOGRAM series and no others: the
+ * buckets' upper bounds (inclusive, Prometheus' `le`), finite and ascending; one more bucket takes
+ * what is above the last.  The tiers' functions are ignored, each tier keeps everything.  A
+ * histogram takes n_bounds + 3 times the space of a scalar with one function.
  */
 struct rondo_schema {
 	size_t size;
@@ -202,7 +208,12 @@ struct rondo_schema {
 	uint64_t max_ahead_ns;
 	uint64_t grace_ns;
 	double xff;
+	const double *bounds;
+	uint32_t n_bounds;
 };
+
+/* Bounds of a histogram schema at most: buckets are one more. */
+#define RONDO_BOUNDS_MAX 46
 
 #define RONDO_XFF_NONE (-1.0)
 
@@ -500,6 +511,18 @@ static inline int rondo_add(rondo_series *series, uint64_t ts_ns, double delta)
 RONDO_API int rondo_record_total(rondo_series *series, uint64_t ts_ns, double total);
 
 /*
+ * HISTOGRAM: counts a value into its bucket of the tick.  value: finite.  Otherwise as rondo_add().
+ */
+RONDO_API int rondo_observe(rondo_series *series, uint64_t ts_ns, double value);
+
+/*
+ * HISTOGRAM: adds what was counted elsewhere: counts[n_bounds + 1] per bucket, and the sum of the
+ * values, finite.  All zero says "known, and none".  Otherwise as rondo_add().
+ */
+RONDO_API int rondo_observe_counts(rondo_series *series, uint64_t ts_ns, const uint64_t *counts,
+				   double sum);
+
+/*
  * Records values[i] (GAUGE) or adds it (COUNTER) to series[i] for i < n, all at one time, of any
  * schemas of any stores.  Faster than a loop.  A refused sample does not stop the others: returns
  * the first error, and *refused (may be NULL) how many there were.  Same guarantees as record.
@@ -548,10 +571,40 @@ struct rondo_point {
  * there may be more: go on from the last point's ts_ns + its tier's interval.  A tick or window
  * without data has no point.  Lock-free; the writer may be live, in this process or another.
  * RONDO_E_NOT_FOUND: the series is gone, or the tier or function doesn't exist there
- * (rondo_store_schema() tells); RONDO_E_KIND: total or rate of a GAUGE.
+ * (rondo_store_schema() tells); RONDO_E_KIND: total or rate of a GAUGE, anything of a HISTOGRAM.
  */
 RONDO_API int rondo_read(rondo_store *store, rondo_id id, const struct rondo_range *range,
 			 struct rondo_point *points, size_t cap, size_t *n);
+
+/* A histogram over a tick or window. */
+struct rondo_histogram {
+	uint64_t ts_ns;
+	uint32_t tier;
+	uint32_t known; /* finest ticks that were known in the window */
+	double count;
+	double sum;
+	double buckets[RONDO_BOUNDS_MAX + 1]; /* not cumulative; the schema has the bounds */
+};
+
+/*
+ * As rondo_read() (range->function is ignored), of a HISTOGRAM.  A tick at which the writer is just
+ * counting is left out.  RONDO_E_KIND: not a histogram.
+ */
+RONDO_API int rondo_read_histogram(rondo_store *store, rondo_id id, const struct rondo_range *range,
+				   struct rondo_histogram *out, size_t cap, size_t *n);
+
+/* Adds the counts and the sum of one histogram to another's, of the same bounds; exact. */
+RONDO_API void rondo_histogram_merge(struct rondo_histogram *to,
+				     const struct rondo_histogram *from);
+
+/*
+ * The value below which the share q (0 to 1) of what was counted lies, right to the bucket: linear
+ * within it, as PromQL's histogram_quantile() does; the last bound if it lies above all bounds.
+ * bounds[n_bounds] are the schema's.  RONDO_E_NOT_FOUND: nothing was counted.  RONDO_E_INVALID.
+ */
+RONDO_API int rondo_histogram_quantile(const struct rondo_histogram *histogram,
+				       const double *bounds, uint32_t n_bounds, double q,
+				       double *value);
 
 /* ------------------------------------------------------------------------------------------ */
 /* Draining                                                                                   */
