@@ -65,14 +65,16 @@ RONDO_API int rondo_sigbus_fixup(void *address)
 {
 	struct mapping *m = __atomic_load_n(&mappings, __ATOMIC_ACQUIRE);
 	uintptr_t at = (uintptr_t)address & ~(uintptr_t)4095;
+	void *empty;
 
 	for (; m; m = m->next) {
 		uintptr_t end = __atomic_load_n(&m->end, __ATOMIC_ACQUIRE);
 
 		if (at < __atomic_load_n(&m->start, __ATOMIC_RELAXED) || at >= end)
 			continue;
-		if (mmap((void *)at, 4096, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+		empty = mmap((void *)at, 4096, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+		if (empty == MAP_FAILED)
 			return 0;
 		__atomic_store_n(&m->store->failed, true, __ATOMIC_RELEASE);
 		return 1;
