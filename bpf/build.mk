@@ -29,4 +29,4 @@ $(OUT)/obj/bpf/%.bpf.o: bpf/%.bpf.c Makefile bpf/build.mk
 $(BPF_GEN)/%.skel.h: $(OUT)/obj/bpf/%.bpf.o
 	$(call say,SKEL,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(BPFTOOL) gen skeleton $< name $* >$@
+	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf >$@

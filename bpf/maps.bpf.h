@@ -10,21 +10,21 @@
 #include "kvm_compat.bpf.h"
 
 /* Set by userspace before loading; these defaults load as they are. */
-const volatile u64 tick_ns = 1000000000;
-const volatile u32 no_entry = 0; /* kvm_entry and kvm_exit never fire here */
+const volatile __u64 tick_ns = 1000000000;
+const volatile __u32 no_entry = 0; /* kvm_entry and kvm_exit never fire here */
 
 /* Written by userspace while we run: CLOCK_REALTIME - CLOCK_MONOTONIC, so that ticks are the wall's. */
-u64 wall_offset;
+__u64 wall_offset;
 
 /* Losses, by enum rbpf_lost. Written by many CPUs, so by atomic adds alone. */
-u64 lost[RBPF_LOST_NR];
+__u64 lost[RBPF_LOST_NR];
 
 /*
  * Which threads might be vCPUs, by the low 16 bits of their tid: keeps sched_switch cheap for the
  * others. Bits are set here and cleared by userspace.
  */
 #define PID_BITS 65536
-u64 vcpu_pids[PID_BITS / 64];
+__u64 vcpu_pids[PID_BITS / 64];
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -10,11 +10,11 @@
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
-u32 target; /* the VM's process */
-u64 events[RBPF_EVENT_NR];
-u32 last_isa;
-u32 last_reason; /* folded */
-u32 types;       /* bits of enum rbpf_type */
+__u32 target; /* the VM's process */
+__u64 events[RBPF_EVENT_NR];
+__u32 last_isa;
+__u32 last_reason; /* folded */
+__u32 types;       /* bits of enum rbpf_type */
 
 static __always_inline bool ours(void)
 {

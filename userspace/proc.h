@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * proc.h - what /proc says of a process
+ */
+#ifndef RONDO_BPFD_PROC_H
+#define RONDO_BPFD_PROC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Is this the process that started then? start: ns since boot, as the kernel has it. */
+bool proc_is(uint32_t tgid, uint64_t start);
+
+/* Its command line into buffer[size]; the length, 0 if it has none or is gone. */
+size_t proc_cmdline(uint32_t tgid, char *buffer, size_t size);
+
+/* Its name without the newline into comm[16]; "" if it is gone. */
+void proc_comm(uint32_t tgid, char comm[16]);
+
+/* Field 22 of a /proc/PID/stat line, in clock ticks since boot; 0 if there is none. Pure. */
+uint64_t proc_parse_start(const char *stat);
+
+#endif /* RONDO_BPFD_PROC_H */

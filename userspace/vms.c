@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * vms.c - the VMs that live now, and their vCPUs
+ *
+ * Plain lists: they are walked when a vCPU comes or goes, not per record.
+ */
+#include "vms.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct vm *vms_find(struct vms *t, uint32_t tgid, uint64_t start, uint64_t kvm)
+{
+	struct vm *vm;
+
+	for (vm = t->vms; vm; vm = vm->next)
+		if (vm->tgid == tgid && vm->start == start && vm->kvm == kvm)
+			return vm;
+	return NULL;
+}
+
+struct vm *vms_named(struct vms *t, const char *instance)
+{
+	struct vm *vm;
+
+	for (vm = t->vms; vm; vm = vm->next)
+		if (!strcmp(vm->instance, instance))
+			return vm;
+	return NULL;
+}
+
+struct vm *vms_add(struct vms *t, uint32_t tgid, uint64_t start, uint64_t kvm,
+		   const char *instance)
+{
+	struct vm *vm = calloc(1, sizeof(*vm));
+	unsigned int n;
+	char suffix[32];
+
+	if (!vm)
+		return NULL;
+	vm->tgid = tgid;
+	vm->start = start;
+	vm->kvm = kvm;
+	snprintf(vm->instance, sizeof(vm->instance), "%s", instance);
+	for (n = 1; vms_named(t, vm->instance); n++) {
+		if (n == 1)
+			snprintf(suffix, sizeof(suffix), "-%u", tgid);
+		else
+			snprintf(suffix, sizeof(suffix), "-%u-%u", tgid, n);
+		snprintf(vm->instance, sizeof(vm->instance), "%s", instance);
+		identity_append(vm->instance, suffix);
+	}
+	vm->next = t->vms;
+	t->vms = vm;
+	return vm;
+}
+
+struct vcpu *vms_vcpu(struct vms *t, struct vm *vm, int32_t id, bool *is_new)
+{
+	struct vcpu *vcpu;
+
+	*is_new = false;
+	for (vcpu = t->vcpus; vcpu; vcpu = vcpu->next)
+		if (vcpu->vm == vm && vcpu->id == id)
+			return vcpu;
+	vcpu = calloc(1, sizeof(*vcpu));
+	if (!vcpu)
+		return NULL;
+	*is_new = true;
+	vcpu->vm = vm;
+	vcpu->id = id;
+	vm->n_vcpus++;
+	vcpu->next = t->vcpus;
+	t->vcpus = vcpu;
+	return vcpu;
+}
+
+static void remove_vm(struct vms *t, struct vm *vm)
+{
+	struct vm **p = &t->vms;
+
+	while (*p && *p != vm)
+		p = &(*p)->next;
+	if (*p)
+		*p = vm->next;
+	free(vm);
+}
+
+void vms_remove(struct vms *t, struct vcpu *vcpu)
+{
+	struct vcpu **p = &t->vcpus;
+	struct vm *vm = vcpu->vm;
+
+	while (*p && *p != vcpu)
+		p = &(*p)->next;
+	if (*p)
+		*p = vcpu->next;
+	free(vcpu);
+	if (!--vm->n_vcpus)
+		remove_vm(t, vm);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * vms.h - the VMs that live now, and their vCPUs
+ *
+ * A VM is known by its process (tgid and start time) and the kernel's address of it, as a process
+ * may hold several. Its name is unique among those that live. A vCPU lives as long as a slot runs it.
+ */
+#ifndef RONDO_BPFD_VMS_H
+#define RONDO_BPFD_VMS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "identity.h"
+#include "series.h"
+
+struct vm {
+	struct vm *next;
+	uint32_t tgid;
+	uint64_t start, kvm;
+	uint32_t n_vcpus;
+	char instance[INSTANCE_MAX + 1];
+};
+
+struct vcpu {
+	struct vcpu *next;
+	struct vm *vm;
+	int32_t id;
+	uint32_t slots; /* that run it */
+	struct vcpu_series series;
+};
+
+struct vms {
+	struct vm *vms;
+	struct vcpu *vcpus;
+};
+
+struct vm *vms_find(struct vms *t, uint32_t tgid, uint64_t start, uint64_t kvm);
+
+/* The VM that has this name, or NULL. */
+struct vm *vms_named(struct vms *t, const char *instance);
+
+/* A new VM. Where its name is taken, the process' number is appended to it. NULL: no memory. */
+struct vm *vms_add(struct vms *t, uint32_t tgid, uint64_t start, uint64_t kvm,
+		   const char *instance);
+
+/* The VM's vCPU of this number, made if it is new (*is_new). NULL: no memory. */
+struct vcpu *vms_vcpu(struct vms *t, struct vm *vm, int32_t id, bool *is_new);
+
+/* A vCPU without slots goes, and its VM with its last one. The series are the caller's to end. */
+void vms_remove(struct vms *t, struct vcpu *vcpu);
+
+#endif /* RONDO_BPFD_VMS_H */
