@@ -28,7 +28,7 @@ struct store {
 static const struct rondo_tier tiers[] = {
 	{ TICK_NS, 10 * MINUTE_NS, 0, 0 },
 	{ 10 * TICK_NS, 6 * HOUR_NS, RONDO_FNS_SUM | RONDO_FNS_MAX | RONDO_FNS_TOTAL, 0 },
-	{ 5 * MINUTE_NS, 7 * 24 * HOUR_NS, RONDO_FNS_SUM | RONDO_FNS_MAX, 0 },
+	{ 5 * MINUTE_NS, 7 * 24 * HOUR_NS, RONDO_FNS_SUM | RONDO_FNS_MAX | RONDO_FNS_TOTAL, 0 },
 };
 
 #define SCHEMAS 2
@@ -178,7 +178,8 @@ rondo_series *store_counter(struct store *s, const struct counter_def *def)
 	if (!s->full_logged)
 		log_line("%s of %s is not recorded: %s%s", def->name,
 			 def->instance ? def->instance : "rondo-bpfd", rondo_strerror(err),
-			 err == RONDO_E_FULL ? " (a new store with a larger --max-vcpus has room)" : "");
+			 err == RONDO_E_FULL ? " (a new store with a larger --max-vcpus has room)"
+					     : "");
 	s->full_logged = true;
 	return NULL;
 }
