@@ -24,47 +24,77 @@ static __always_inline u64 surely(u64 open, u64 drift)
 	return (s64)open > 0 && open > cut ? open - cut : 0;
 }
 
-/* Adds what is open at now. False: it is just changing. */
+/* What the scheduler says of a thread right now, read from another CPU. */
+struct waiting {
+	u64 queued;  /* since when it waits, 0 if it does not; sched_clock */
+	u64 arrival; /* when it was switched to last; sched_clock */
+	u64 delay;
+};
+
+/* The open interval of a thread that is off the CPU. */
+static __always_inline void add_off(const struct rbpf_slot *s, struct rbpf_totals *t,
+				    const struct waiting *w, u64 now)
+{
+	u32 part = s->off == RBPF_B_HALT ? RBPF_HALTED : RBPF_BLOCKED;
+	u64 open = now - s->t0, queued = w->queued + s->clock;
+
+	if (s->off == RBPF_PREEMPTED) {
+		t->part[RBPF_STEAL] += surely(open, open);
+		return;
+	}
+	if (w->queued && s->clock) {
+		/* Already woken. */
+		if ((s64)(queued - s->t0) < 0)
+			queued = s->t0;
+		if ((s64)(now - queued) > 0)
+			open = queued - s->t0;
+		t->part[RBPF_STEAL] += surely(now - queued, now - s->clock_at);
+	}
+	t->part[bounded(part, RBPF_PARTS)] += open;
+}
+
+/*
+ * Adds what is open at now. False: it is just changing. A thread of which we think that it is off, but
+ * which has been switched to since, is on: the switch was lost.
+ */
 static __always_inline bool add_open(const struct rbpf_slot *s, struct rbpf_totals *t, u64 now)
 {
 	struct task_struct *task = (void *)s->task;
-	u64 queued = BPF_CORE_READ(task, sched_info.last_queued);
-	u64 delay = BPF_CORE_READ(task, sched_info.run_delay);
-	u64 open = now - s->t0, waited, rest;
-	u32 part, mode = bounded(s->mode, RBPF_PARTS);
+	struct waiting w = {
+		.queued = BPF_CORE_READ(task, sched_info.last_queued),
+		.arrival = BPF_CORE_READ(task, sched_info.last_arrival),
+		.delay = BPF_CORE_READ(task, sched_info.run_delay),
+	};
+	u64 since = s->t0, off_ns = s->off_ns, waited = w.delay - s->delay, rest;
+	u32 why = s->why, part = s->mode;
+	bool pending = s->pending;
 
 	if ((u32)BPF_CORE_READ(task, pid) != s->tid)
 		return false; /* it has just gone, and its memory is another's */
-	if ((s64)open < 0)
+	if ((s64)(now - s->t0) < 0)
 		return false;
-	if (s->off == RBPF_PREEMPTED) {
-		t->part[RBPF_STEAL] += surely(open, open);
-		return true;
-	}
 	if (s->off != RBPF_ON) {
-		part = s->off == RBPF_B_HALT ? RBPF_HALTED : RBPF_BLOCKED;
-		if (queued && s->clock) {
-			queued += s->clock;
-			if ((s64)(queued - s->t0) < 0)
-				queued = s->t0;
-			t->part[RBPF_STEAL] += surely(now - queued, now - s->clock_at);
-			open = (s64)(now - queued) > 0 ? queued - s->t0 : open;
+		since = w.arrival + s->clock;
+		if (!s->clock || (s64)(since - s->t0) < (s64)ARRIVING_NS) {
+			add_off(s, t, &w, now);
+			return true;
 		}
-		t->part[bounded(part, RBPF_PARTS)] += open;
-		return true;
-	}
-	waited = delay - s->delay;
-	if (s->pending) {
-		if (open < ARRIVING_NS)
+		if (w.queued || (s64)(now - since) < 0)
 			return false;
-		rest = s->off_ns - waited;
-		part = mode;
-		if (s->why != RBPF_PREEMPTED && (s64)rest >= 0)
-			part = s->why == RBPF_B_HALT ? RBPF_HALTED : RBPF_BLOCKED;
+		off_ns = since - s->t0;
+		why = s->off;
+		pending = true;
+	}
+	if (pending) {
+		if (now - since < ARRIVING_NS)
+			return false;
+		rest = off_ns - waited;
+		if (why != RBPF_PREEMPTED && (s64)rest >= 0)
+			part = why == RBPF_B_HALT ? RBPF_HALTED : RBPF_BLOCKED;
 		t->part[bounded(part, RBPF_PARTS)] += rest;
 		t->part[RBPF_STEAL] += waited;
 	}
-	t->part[bounded(mode, RBPF_PARTS)] += open;
+	t->part[bounded(s->mode, RBPF_PARTS)] += now - since;
 	return true;
 }
 
