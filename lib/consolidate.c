@@ -173,28 +173,30 @@ static bool total_at(const struct tier *tier, uint32_t lane, uint64_t generation
 }
 
 /*
- * The counter's total at the end of `window`.  Before it: the total of the latest window that has
- * one, which is remembered, and looked for once after opening.  False for a window before the last
- * one that was totalled: filling a hole there would make the totals go down.
+ * The counter's total at the end of `window`: that of the latest window that has one, and this one's
+ * sum.  The latest is remembered, and looked for after opening; one that lies further ahead than a
+ * sample may be is of a clock that went wrong.  False for a window before the latest: filling a hole
+ * there would make the totals go down.
  */
-static bool total_after(const struct tier *tier, struct column *column, uint32_t lane,
+static bool total_after(const struct schema *schema, struct column *column, uint32_t lane,
 			uint64_t window, double sum, double *total)
 {
-	if (!column->total_window) {
-		uint64_t ring = (uint64_t)tier->rows * CELL_TICKS;
-		uint64_t oldest = window > ring ? window - ring : 0;
+	const struct tier *tier = &schema->tiers[1];
+	uint64_t end = (schema->now + schema->max_ahead) / tier->interval + 1, found;
 
+	if (!column->total_window || column->total_window > end) {
+		const struct ring ring = { tier, column->tag, lane, false };
+
+		column->total_window = 1;
 		column->total = 0;
-		for (uint64_t w = window; w-- > oldest;)
-			if (total_at(tier, lane, column->tag, w, &column->total))
-				break;
-	} else if (window < column->total_window) {
-		return false;
+		if (ring_latest(&ring, end, &found, &column->total))
+			column->total_window = found + 1;
 	}
 	if (total_at(tier, lane, column->tag, window, total))
-		column->total = *total;
-	else
-		column->total += sum;
+		return true;
+	if (window < column->total_window)
+		return false;
+	column->total += sum;
 	column->total_window = window + 1;
 	*total = column->total;
 	return true;
@@ -294,19 +296,19 @@ static bool close_window(struct schema *schema, uint32_t t, uint32_t slot, uint6
 	if (!w.known)
 		return false;
 	cover = cover_of_ticks(tier, w.known);
+	/* the total's lane is the last, and is written first: a window without the others is done again */
+	lane += (uint32_t)__builtin_popcount(tier->lane_set);
 	if (schema->handles->series[slot].kind != RONDO_COUNTER)
 		w.has_total = false;
 	else if (t == 1 && (tier->lane_set & 1u << LANE_TOTAL))
-		w.has_total = total_after(tier, column,
-					  lane + (uint32_t)__builtin_popcount(tier->lane_set) - 1,
-					  window, w.sum, &w.total);
-	for (unsigned int l = 0; l < LANE_NR; l++) {
+		w.has_total = total_after(schema, column, lane - 1, window, w.sum, &w.total);
+	for (unsigned int l = LANE_NR; l-- > 0;) {
 		if (!(tier->lane_set & 1u << l))
 			continue;
+		lane--;
 		if (l != LANE_TOTAL || w.has_total)
 			put_lane(schema, tier, lane, column->tag, window,
 				 lane_value(&w, (enum lane)l), cover);
-		lane++;
 	}
 	return false;
 }

@@ -210,62 +210,60 @@ static double sum_of(struct view *view, uint64_t first, uint64_t end)
 }
 
 /*
- * The total before tick `first`: that of the latest window of the first upper tier that ended by
- * then, and what was added since.  Without such a window all of the history is in the ring.
+ * The total before tick `first`, from which on the ring holds all: that of the window which `first`
+ * lies in, or of the next one that has a total, less what was added from `first` up to its end.  If
+ * they are not closed yet, the latest total before, and what was added since.  Without any, all of
+ * the history is in the ring.
  */
 static double total_before(struct view *view, uint32_t slot, uint64_t first)
 {
 	struct view upper = *view;
-	uint64_t ticks, window, lowest, highest;
 	struct rondo_point point;
-	struct output out;
+	struct output out = { &point, 1, 0 };
+	uint64_t ratio, window, end;
 
 	view_tier(&upper, slot, 1);
-	ticks = upper.tier->ratio;
-	window = first / ticks;
-	if (ring_bounds(&upper.ring, 0, &lowest, &highest)) {
-		uint64_t oldest = lowest * CELL_TICKS;
-
-		if (window > (highest + 1) * CELL_TICKS)
-			window = (highest + 1) * CELL_TICKS;
-		while (window-- > oldest) {
-			out = (struct output){ &point, 1, 0 };
-			read_windows(&upper, window, window + 1, &out);
-			if (out.n)
-				return point.value + sum_of(view, (window + 1) * ticks, first);
-		}
+	ratio = upper.tier->ratio;
+	read_windows(&upper, first / ratio, UINT64_MAX, &out);
+	if (out.n) {
+		end = point.ts_ns / view->tier->interval + ratio;
+		return point.value - sum_of(view, first, end);
 	}
-	return sum_of(view, 0, first);
+	if (!ring_latest(&upper.ring, first / ratio, &window, &point.value))
+		return sum_of(view, 0, first);
+	return point.value + sum_of(view, (window + 1) * ratio, first);
 }
 
 /* ---- the calls ---- */
 
 /*
- * Totals of the finest tier begin at a border of the upper tier's windows, so that what the ring
- * has let go of is in a window's total.  If the writer has meanwhile let go of more: once more.
+ * Totals of the finest tier begin where its ring surely does.  If the writer has meanwhile let go of
+ * what they were computed from: once more, and nothing rather than wrong totals if it is that fast.
  */
 static bool read_totals(struct view *view, uint32_t slot, uint64_t first, uint64_t end,
 			struct output *out)
 {
-	uint64_t ratio = view->schema->tiers[1].ratio, lowest, highest, from;
+	uint64_t lowest, highest, from, rows = view->tier->rows;
 	size_t n = out->n;
 	bool all;
 
-	do {
-		out->n = n;
+	for (int tries = 0; tries < 20; tries++) {
 		if (!ring_bounds(&view->ring, 0, &lowest, &highest))
 			return true;
-		from = divide_up(ring_start(view->tier, highest), ratio) * ratio;
-		if (from < first)
-			from = first;
+		from = (highest + 1 > rows ? highest + 1 - rows : 0) * CELL_TICKS;
 		if (from < lowest * CELL_TICKS)
 			from = lowest * CELL_TICKS;
+		if (from < first)
+			from = first;
 		view->total = total_before(view, slot, from);
 		all = read_windows(view, from, end, out);
 		if (!ring_bounds(&view->ring, 0, &lowest, &highest))
 			return true;
-	} while (ring_start(view->tier, highest) > from + CELL_TICKS);
-	return all;
+		if (highest < rows || (highest + 1 - rows) * CELL_TICKS <= from)
+			return all;
+		out->n = n;
+	}
+	return true;
 }
 
 /* One tier's points whose windows start in [start, end). */

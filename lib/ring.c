@@ -28,6 +28,63 @@ bool ring_bounds(const struct ring *ring, uint64_t from, uint64_t *lowest, uint6
 	return any;
 }
 
+/* The highest number of cells below `limit`; false if there is none. */
+static bool ring_below(const struct ring *ring, uint64_t limit, uint64_t *number)
+{
+	const struct tier *tier = ring->tier;
+	uint64_t highest = 0;
+	bool any = false;
+
+	for (uint32_t row = 0; row < tier->rows; row++) {
+		uint64_t tag = load_acquire(&cell_at(tier, row, ring->lane)->tag);
+		uint64_t found = cell_number(tag);
+
+		if (cell_generation_bits(tag) != ring->generation_bits || found >= limit ||
+		    found % tier->rows != row)
+			continue;
+		highest = found > highest ? found : highest;
+		any = true;
+	}
+	*number = highest;
+	return any;
+}
+
+/* The latest slot of an upper tier's cell that is present and before `window`. */
+static bool latest_in_cell(const struct ring *ring, uint64_t number, uint64_t window,
+			   uint64_t *found, double *value)
+{
+	struct disk_cell copy;
+
+	if (!cell_read(cell_at(ring->tier, number, ring->lane), ring->generation_bits | number,
+		       false, &copy))
+		return false;
+	for (unsigned int k = CELL_TICKS; k-- > 0;) {
+		*found = number * CELL_TICKS + k;
+		if (*found >= window || !cover_get(copy.tail, k) || !value_known(copy.v[k]))
+			continue;
+		*value = double_of(copy.v[k]);
+		return true;
+	}
+	return false;
+}
+
+/*
+ * The latest window of an upper tier before `window` that is present, however long ago: a place keeps
+ * its cell until a later one of the same series takes it.  Mostly it is the one just before.
+ */
+bool ring_latest(const struct ring *ring, uint64_t window, uint64_t *found, double *value)
+{
+	uint64_t number = divide_up(window, CELL_TICKS);
+
+	for (int near = 0; near < 2 && number; near++)
+		if (latest_in_cell(ring, --number, window, found, value))
+			return true;
+	while (ring_below(ring, number, &number))
+		if (latest_in_cell(ring, number, window, found, value))
+			return true;
+	return false;
+}
+
 /* Cells first <= number <= last.  Looks at the whole ring only if the range is longer than it. */
 bool ring_walk_begin(struct ring_walk *walk, const struct ring *ring, uint64_t first, uint64_t last)
 {
@@ -78,13 +135,13 @@ uint64_t ring_start(const struct tier *tier, uint64_t highest)
 /*
  * Who tells what of a series' time, so that nothing is told twice: tier t, if it is one of `tiers`, has
  * the windows from from[t] on, up to from[t - 1].  from[t] is where its ring surely begins, moved up to a
- * border of the next tier's windows.  Returns the finest tier that takes part: the coarsest whose
- * interval is not above the step.
+ * border of the next tier's windows, but not past what that one has closed.  Returns the finest tier
+ * that takes part: the coarsest whose interval is not above the step.
  */
 uint32_t stitch(const struct schema *schema, uint32_t slot, uint64_t generation_bits, uint64_t step,
 		uint64_t tiers, uint64_t from[RONDO_TIERS_MAX])
 {
-	uint64_t lowest, highest;
+	uint64_t lowest, highest, closed, border;
 	uint32_t finest = 0;
 
 	while (finest + 1 < schema->n_tiers && schema->tiers[finest + 1].interval <= step)
@@ -96,13 +153,22 @@ uint32_t stitch(const struct schema *schema, uint32_t slot, uint64_t generation_
 		from[t] = t == finest ? UINT64_MAX : from[t - 1];
 		if (!(tiers & UINT64_C(1) << t))
 			continue;
-		if (t + 1 == schema->n_tiers)
+		if (t + 1 == schema->n_tiers || !(tiers >> (t + 1))) {
 			from[t] = 0;
-		else if (ring_bounds(&ring, 0, &lowest, &highest))
-			from[t] = divide_up(ring_start(tier, highest), tier[1].ratio) *
-				  tier[1].interval;
-		if (t > finest && from[t] > from[t - 1])
-			from[t] = from[t - 1];
+			continue;
+		}
+		if (!ring_bounds(&ring, 0, &lowest, &highest))
+			continue;
+		from[t] = divide_up(ring_start(tier, highest), tier[1].ratio) * tier[1].interval;
+		closed = slab_closed(&tier[1]) / tier[1].interval * tier[1].interval;
+		from[t] = from[t] < closed ? from[t] : closed;
+		if (t == finest || from[t] <= from[t - 1])
+			continue;
+		/* it reaches back less far than the finer one: their border becomes the next one's */
+		border = divide_up(from[t - 1], tier[1].interval) * tier[1].interval;
+		from[t] = border;
+		for (uint32_t s = t; s-- > finest && from[s] < border;)
+			from[s] = border;
 	}
 	return finest;
 }

@@ -21,6 +21,7 @@ struct ring_walk {
 };
 
 bool ring_bounds(const struct ring *ring, uint64_t from, uint64_t *lowest, uint64_t *highest);
+bool ring_latest(const struct ring *ring, uint64_t window, uint64_t *found, double *value);
 bool ring_walk_begin(struct ring_walk *walk, const struct ring *ring, uint64_t first,
 		     uint64_t last);
 bool ring_walk_next(struct ring_walk *walk, struct disk_cell *copy);
