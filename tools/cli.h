@@ -32,6 +32,7 @@ extern const struct cli_command cmd_info;
 extern const struct cli_command cmd_list;
 extern const struct cli_command cmd_query;
 extern const struct cli_command cmd_export;
+extern const struct cli_command cmd_bench;
 
 /* Prints "rondo-bpf-cli: ..." and a newline to stderr. */
 void cli_error(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * rondo-bpf-cli - reads rondo stores, also while they are written
+ * rondo-bpf-cli - reads rondo stores, also while they are written; measures the library
  *
  * Finds the subcommand and hands over; knows no options but --help and --version.
  */
@@ -10,10 +10,7 @@
 #include <string.h>
 
 static const struct cli_command *const commands[] = {
-	&cmd_info,
-	&cmd_list,
-	&cmd_query,
-	&cmd_export,
+	&cmd_info, &cmd_list, &cmd_query, &cmd_export, &cmd_bench,
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -29,7 +26,8 @@ static const struct cli_command *find(const char *name)
 static void print_help(FILE *to)
 {
 	fputs("Usage: " CLI_NAME " COMMAND [OPTION...] STORE ...\n\n"
-	      "Reads a rondo store (a directory), also while another process writes it.\n\n"
+	      "Reads a rondo store (a directory), also while another process writes it; bench\n"
+	      "measures the library itself.\n\n"
 	      "Commands:\n",
 	      to);
 	for (size_t i = 0; i < N_COMMANDS; i++)
