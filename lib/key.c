@@ -153,14 +153,19 @@ int key_build(const struct rondo_series_def *def, char *buf, size_t size, size_t
 	return 0;
 }
 
-/* Unescapes a quoted value in place; returns what follows its closing quote, NULL if there is none. */
+/*
+ * Unescapes a quoted value in place; returns what follows its closing quote, NULL if there is none, or
+ * if put_escaped() would have written it in another way.
+ */
 static char *unquote(char *p, char *end)
 {
 	char *to = p;
 
 	for (; p < end && *p != '"'; p++) {
+		if (*p == '\n')
+			return NULL;
 		if (*p == '\\') {
-			if (++p == end)
+			if (++p == end || !strchr("\\\"n", *p))
 				return NULL;
 			*to++ = *p == 'n' ? '\n' : *p;
 		} else {
@@ -171,6 +176,14 @@ static char *unquote(char *p, char *end)
 		return NULL;
 	*to = '\0';
 	return p + 1;
+}
+
+/* What key_build() checks of a label, and that it comes after the one before. */
+static bool label_canonical(const struct rondo_label *label, bool first)
+{
+	return label_name_valid(label->name) && *label->value &&
+	       utf8_valid(label->value, strlen(label->value)) &&
+	       (first || strcmp(label[-1].name, label->name) < 0);
 }
 
 /* Takes a canonical key apart; RONDO_E_CORRUPT for anything that key_build() would not have made. */
@@ -199,7 +212,7 @@ int key_parse(const char *text, size_t len, struct key *key)
 			*p = '\0';
 			label->value = p + 2;
 			p = unquote(p + 2, end);
-			if (!p || p >= end || !label_name_valid(label->name))
+			if (!p || p >= end || !label_canonical(label, key->n_labels == 1))
 				return RONDO_E_CORRUPT;
 			if (*p == '}')
 				break;
