@@ -5,7 +5,7 @@
 #	tests/unit/collector_*.c     userspace/ without its main.c
 #	tests/unit/cli_*.c           tools/ without its main.c
 #	tests/unit/vmm_*.c           vmm-demo/ without its main.c
-#	tests/bench/*.c              librondo; run by `make bench`
+#	tests/bench/rrd.c            tools/'s bench and librrd (GPL: never installed), where that is
 #
 # tests/native/*.sh and tests/nested/ print TAP themselves. tests/run.sh runs and counts.
 
@@ -16,7 +16,9 @@ UNIT_COLLECTOR := $(filter $(OUT)/tests/collector_%,$(UNIT))
 UNIT_CLI := $(filter $(OUT)/tests/cli_%,$(UNIT))
 UNIT_VMM := $(filter $(OUT)/tests/vmm_%,$(UNIT))
 NATIVE := $(wildcard tests/native/*.sh)
-BENCH := $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(wildcard tests/bench/*.c))
+# The peer to measure against; without its headers `make bench` says so and does without.
+BENCH_RRD := $(OUT)/tests/bench_rrd
+HAVE_RRD := $(shell $(PKG_CONFIG) --exists librrd 2>/dev/null && echo 1)
 
 UNIT_ODD := $(filter-out $(UNIT_LIB) $(UNIT_COLLECTOR) $(UNIT_CLI) $(UNIT_VMM),$(UNIT))
 ifneq ($(UNIT_ODD),)
@@ -52,7 +54,9 @@ $(UNIT): private LIBS += $(CHECK_LIBS)
 $(UNIT): $(OUT)/tests/%: $(OUT)/obj/tests/unit/%.o $(LIB_A)
 	$(link)
 
-$(BENCH): $(OUT)/bench/%: $(OUT)/obj/tests/bench/%.o $(LIB_A)
+$(BENCH_RRD): private LIBS = $(shell $(PKG_CONFIG) --libs librrd) -pthread
+$(call objects,tests/bench/rrd.c): private INC += -Itools
+$(BENCH_RRD): $(call objects,tests/bench/rrd.c) $(OUT)/tests/part-tools.a $(LIB_A)
 	$(link)
 
 # Without clang or bpftool there is no collector, and its suites count as skipped.
@@ -102,5 +106,7 @@ test-bare: ## build and test in an empty Debian 12 (root, network, debootstrap)
 ground-shell: all ## a shell in the nested ground
 	$(Q)BUILD=$(abspath $(OUT)) tests/nested/ground.sh shell
 
-bench: $(BENCH) ## build and run the benchmarks
-	$(Q)set -e; for b in $(BENCH); do $$b; done
+# BENCH_ARGS: --json, --quick, a directory
+bench: $(CLI) $(if $(HAVE_RRD),$(BENCH_RRD)) ## build and run the benchmarks (BENCH_ARGS="--json DIRECTORY")
+	$(Q)$(CLI) bench $(BENCH_ARGS)
+	$(Q)$(if $(HAVE_RRD),$(BENCH_RRD) $(BENCH_ARGS),echo 'bench: not measured against librrd: librrd-dev is not here' >&2)

@@ -39,7 +39,7 @@ struct bench_section {
 
 enum bench_aim_of { BENCH_AIM_NONE, BENCH_AIM_VALUE, BENCH_AIM_RATIO };
 
-/* At most `most`, of the value or of its ratio to the baseline. */
+/* At most `most`, of the value or of its ratio to the baseline; four digits at most are printed. */
 struct bench_aim {
 	enum bench_aim_of of;
 	double most;

@@ -122,7 +122,8 @@ static void writeback_of(struct bench *bench, size_t n)
 	bool with_columns = n >= 1000 && n <= 10000;
 	char name[80], count[32];
 	struct bench_aim aim = { n >= 1000 ? BENCH_AIM_VALUE : BENCH_AIM_NONE, 60 };
-	struct bench_aim pages = { n == 10000 ? BENCH_AIM_VALUE : BENCH_AIM_NONE, (double)n / 60 };
+	struct bench_aim pages = { n == 10000 ? BENCH_AIM_VALUE : BENCH_AIM_NONE,
+				   (double)(n / 60) };
 
 	mapped_new(&rows, bench, "rows", n, false);
 	lap_mapped(&rows);

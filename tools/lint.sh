@@ -89,6 +89,7 @@ check_include()
 		tests/unit/collector_*) dirs="$dirs tests userspace bpf lib/include" ;;
 		tests/unit/cli_*) dirs="$dirs tests tools lib/include" ;;
 		tests/unit/vmm_*) dirs="$dirs tests vmm-demo lib/include" ;;
+		tests/bench/*) dirs="$dirs tools lib/include" ;;
 		*) dirs="$dirs tests lib/include" ;;
 		esac
 		while read -r line; do
