@@ -13,7 +13,8 @@
 /* What is known of one window of one series. */
 struct window {
 	double sum, min, max, last, total;
-	uint64_t known; /* finest ticks */
+	uint64_t known;               /* finest ticks: of the lane that knows most */
+	uint64_t lane_known[LANE_NR]; /* a power loss may leave some lanes and not others */
 	bool has_total;
 };
 
@@ -43,6 +44,8 @@ static void gather_values(const struct tier *source, uint32_t slot, uint64_t gen
 					take_value(w, double_of(copy.v[t % CELL_TICKS]));
 		tick = stop;
 	}
+	for (unsigned int l = 0; l < LANE_NR; l++)
+		w->lane_known[l] = w->known;
 }
 
 uint32_t cover_of_ticks(const struct tier *tier, uint64_t known)
@@ -121,6 +124,7 @@ static void gather_lanes(const struct tier *source, uint32_t slot, uint64_t gene
 		if (!(source->lane_set & 1u << l))
 			continue;
 		known = gather_lane(source, (enum lane)l, lane++, generation_bits, first, end, w);
+		w->lane_known[l] = known;
 		if (l != LANE_TOTAL && known > w->known)
 			w->known = known;
 	}
@@ -172,27 +176,54 @@ static bool total_at(const struct tier *tier, uint32_t lane, uint64_t generation
 	return true;
 }
 
+/* The lane of a series' totals is the last of its lanes. */
+static uint32_t total_lane(const struct tier *tier, uint32_t slot)
+{
+	return (slot + 1) * tier->lanes_each - 1;
+}
+
 /*
- * The counter's total at the end of `window`: that of the latest window that has one, and this one's
- * sum.  The latest is remembered, and looked for after opening; one that lies further ahead than a
- * sample may be is of a clock that went wrong.  False for a window before the latest: filling a hole
+ * The latest total, by any tier: a power loss may have left a coarser one's and not the finer one's.
+ * One that lies further ahead than a sample may be is of a clock that went wrong.
+ */
+static void look_up_total(const struct schema *schema, struct column *column, uint32_t slot)
+{
+	uint64_t ahead = schema->now + schema->max_ahead, found;
+	double total;
+
+	column->total_window = 1;
+	column->total = 0;
+	for (uint32_t t = 1; t < schema->n_tiers; t++) {
+		const struct tier *tier = &schema->tiers[t];
+		const struct ring ring = { tier, column->tag, total_lane(tier, slot), false };
+
+		if (!(tier->lane_set & 1u << LANE_TOTAL))
+			break;
+		if (!ring_latest(&ring, ahead / tier->interval + (t == 1), &found, &total))
+			continue;
+		found = (found + 1) * (tier->interval / schema->tiers[1].interval);
+		if (total > column->total)
+			column->total = total;
+		if (found > column->total_window)
+			column->total_window = found;
+	}
+}
+
+/*
+ * The counter's total at the end of `window`: the latest one, and this window's sum.  The latest is
+ * remembered, and looked for after opening.  False for a window before the latest: filling a hole
  * there would make the totals go down.
  */
-static bool total_after(const struct schema *schema, struct column *column, uint32_t lane,
-			uint64_t window, double sum, double *total)
+static bool total_after(const struct schema *schema, uint32_t slot, uint64_t window, double sum,
+			double *total)
 {
 	const struct tier *tier = &schema->tiers[1];
-	uint64_t end = (schema->now + schema->max_ahead) / tier->interval + 1, found;
+	struct column *column = &schema->columns[slot];
+	uint64_t end = (schema->now + schema->max_ahead) / tier->interval + 1;
 
-	if (!column->total_window || column->total_window > end) {
-		const struct ring ring = { tier, column->tag, lane, false };
-
-		column->total_window = 1;
-		column->total = 0;
-		if (ring_latest(&ring, end, &found, &column->total))
-			column->total_window = found + 1;
-	}
-	if (total_at(tier, lane, column->tag, window, total))
+	if (!column->total_window || column->total_window > end)
+		look_up_total(schema, column, slot);
+	if (total_at(tier, total_lane(tier, slot), column->tag, window, total))
 		return true;
 	if (window < column->total_window)
 		return false;
@@ -280,7 +311,6 @@ static bool close_window(struct schema *schema, uint32_t t, uint32_t slot, uint6
 	uint32_t lane = slot * tier->lanes_each;
 	uint64_t first = window * tier->ratio;
 	struct window w = { .known = 0 };
-	uint32_t cover;
 
 	if (schema->n_bounds)
 		return histogram_close(schema, t, slot, window);
@@ -295,20 +325,22 @@ static bool close_window(struct schema *schema, uint32_t t, uint32_t slot, uint6
 		gather_lanes(source, slot, column->tag, first, first + tier->ratio, &w);
 	if (!w.known)
 		return false;
-	cover = cover_of_ticks(tier, w.known);
 	/* the total's lane is the last, and is written first: a window without the others is done again */
 	lane += (uint32_t)__builtin_popcount(tier->lane_set);
 	if (schema->handles->series[slot].kind != RONDO_COUNTER)
 		w.has_total = false;
 	else if (t == 1 && (tier->lane_set & 1u << LANE_TOTAL))
-		w.has_total = total_after(schema, column, lane - 1, window, w.sum, &w.total);
+		w.has_total = total_after(schema, slot, window, w.sum, &w.total);
 	for (unsigned int l = LANE_NR; l-- > 0;) {
 		if (!(tier->lane_set & 1u << l))
 			continue;
 		lane--;
-		if (l != LANE_TOTAL || w.has_total)
+		if (l == LANE_TOTAL)
+			w.lane_known[l] = w.has_total ? w.known : 0;
+		if (w.lane_known[l])
 			put_lane(schema, tier, lane, column->tag, window,
-				 lane_value(&w, (enum lane)l), cover);
+				 lane_value(&w, (enum lane)l),
+				 cover_of_ticks(tier, w.lane_known[l]));
 	}
 	return false;
 }
