@@ -155,9 +155,9 @@ static __always_inline void seed(struct task_struct *task)
 		return;
 	s->late = 1; /* it may be in the guest */
 	if (!task->on_cpu)
-		s->off = !task->__state	     ? RBPF_PREEMPTED :
-			 vcpu_blocking(vcpu) ? RBPF_B_HALT :
-					       RBPF_B_OTHER;
+		s->off = !task->__state        ? RBPF_PREEMPTED
+			 : vcpu_blocking(vcpu) ? RBPF_B_HALT
+					       : RBPF_B_OTHER;
 	if (__sync_val_compare_and_swap(&thread->slot1, 0, number + 1)) {
 		bpf_map_push_elem(&free_slots, &number, BPF_ANY);
 		return;

@@ -22,11 +22,11 @@
  * An index below size, a power of two. The empty statement keeps clang from proving that the mask
  * isn't needed: 6.1's verifier can't follow the proof.
  */
-#define bounded(index, size)                             \
-	({                                               \
-		u32 index_ = (index);                    \
-		asm volatile("" : "+r"(index_));         \
-		index_ & ((size) - 1);                   \
+#define bounded(index, size)                                                                       \
+	({                                                                                         \
+		u32 index_ = (index);                                                              \
+		asm volatile("" : "+r"(index_));                                                   \
+		index_ &((size)-1);                                                                \
 	})
 
 /*

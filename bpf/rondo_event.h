@@ -17,8 +17,8 @@
  */
 enum rbpf_part {
 	RBPF_GUEST,
-	RBPF_KERNEL,  /* exit handling in the kernel */
-	RBPF_USER,    /* in the VMM */
+	RBPF_KERNEL, /* exit handling in the kernel */
+	RBPF_USER,   /* in the VMM */
 	RBPF_RUN,
 	RBPF_HALTED,  /* asleep in HLT, halt polling included */
 	RBPF_BLOCKED, /* asleep for another reason */
@@ -105,10 +105,10 @@ struct rbpf_slot {
 	__u32 cpu;
 	__u32 last_user; /* last userspace exit's reason */
 	__u32 pad;
-	__u64 t0;       /* until when time is accounted */
-	__u64 off_ns;   /* pending: how long it was off */
-	__u64 delay;    /* sched_info.run_delay as far as it is in the totals */
-	__u64 clock;    /* CLOCK_MONOTONIC - sched_clock at clock_at; 0: not known */
+	__u64 t0;     /* until when time is accounted */
+	__u64 off_ns; /* pending: how long it was off */
+	__u64 delay;  /* sched_info.run_delay as far as it is in the totals */
+	__u64 clock;  /* CLOCK_MONOTONIC - sched_clock at clock_at; 0: not known */
 	__u64 clock_at;
 	__u64 polled; /* KVM's own total of halt polling as far as it is in the totals */
 	__u64 tick_end;

@@ -75,7 +75,8 @@ static __always_inline void emit_birth(struct rbpf_slot *s, u32 number, struct t
 		start = BPF_CORE_READ(task, mm, arg_start);
 		end = BPF_CORE_READ(task, mm, arg_end);
 		/* Fails where the page is not in memory; /proc still has it then. */
-		if (start && end > start && !bpf_probe_read_user(r->cmdline, RBPF_CMDLINE, (void *)start))
+		if (start && end > start &&
+		    !bpf_probe_read_user(r->cmdline, RBPF_CMDLINE, (void *)start))
 			r->cmdline_len = end - start < RBPF_CMDLINE ? end - start : RBPF_CMDLINE;
 	}
 	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);

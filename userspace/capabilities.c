@@ -22,9 +22,8 @@
 
 #define KERNEL_BTF "/sys/kernel/btf/vmlinux"
 
-__attribute__((format(printf, 4, 5))) static void fact(struct capabilities *c, const char *name,
-							enum fact_state state, const char *format,
-							...)
+__attribute__((format(printf, 4, 5))) static void
+fact(struct capabilities *c, const char *name, enum fact_state state, const char *format, ...)
 {
 	struct fact *f = &c->facts[c->n_facts];
 	va_list args;
@@ -40,9 +39,8 @@ __attribute__((format(printf, 4, 5))) static void fact(struct capabilities *c, c
 }
 
 /* The first thing that is missing decides. */
-__attribute__((format(printf, 3, 4))) static void missing(struct capabilities *c,
-							   enum status status, const char *format,
-							   ...)
+__attribute__((format(printf, 3, 4))) static void
+missing(struct capabilities *c, enum status status, const char *format, ...)
 {
 	va_list args;
 
@@ -92,10 +90,8 @@ static bool has_tracepoint(struct btf *kernel, struct btf *module, const char *n
 static void find_tracepoints(struct capabilities *c)
 {
 	static const char *const names[RBPF_EVENT_NR] = {
-		[RBPF_EVENT_ENTRY] = "kvm_entry",
-		[RBPF_EVENT_EXIT] = "kvm_exit",
-		[RBPF_EVENT_FPU] = "kvm_fpu",
-		[RBPF_EVENT_USER_EXIT] = "kvm_userspace_exit",
+		[RBPF_EVENT_ENTRY] = "kvm_entry",     [RBPF_EVENT_EXIT] = "kvm_exit",
+		[RBPF_EVENT_FPU] = "kvm_fpu",         [RBPF_EVENT_USER_EXIT] = "kvm_userspace_exit",
 		[RBPF_EVENT_SWITCH] = "sched_switch",
 	};
 	bool module = exists("/sys/kernel/btf/kvm");
@@ -123,8 +119,9 @@ static void find_tracepoints(struct capabilities *c)
 	} else if (module && !exists("/sys/kernel/btf/kvm_amd") &&
 		   !exists("/sys/kernel/btf/kvm_intel")) {
 		fact(c, "KVM", FACT_MISSING, "kvm is loaded, neither kvm_amd nor kvm_intel is");
-		missing(c, STATUS_KERNEL, "KVM's part for this processor is not loaded: "
-					  "modprobe kvm_amd, or kvm_intel, and start again");
+		missing(c, STATUS_KERNEL,
+			"KVM's part for this processor is not loaded: "
+			"modprobe kvm_amd, or kvm_intel, and start again");
 	} else {
 		fact(c, "KVM", FACT_YES, module ? "a module, with BTF" : "built in");
 	}
@@ -184,15 +181,16 @@ static void probe(struct capabilities *c)
 		c->probed = !err;
 		c->isa = skel->bss->last_isa;
 		if (err < 0)
-			log_line("the VM that tries out the kernel did not end: %s", strerror(-err));
+			log_line("the VM that tries out the kernel did not end: %s",
+				 strerror(-err));
 		if (!err && c->events[RBPF_EVENT_EXIT]) {
 			char buffer[REASON_MAX];
-			const char *name =
-				reason_exit(c->isa, skel->bss->last_reason, buffer);
+			const char *name = reason_exit(c->isa, skel->bss->last_reason, buffer);
 
 			/* The guest's one instruction; else the reason is read from the wrong place. */
 			c->reasons = !strcmp(name, "io") || !strcmp(name, "io_instruction");
-			fact(c, "exit reasons", c->reasons ? FACT_YES : FACT_NO, "%s: read as \"%s\"",
+			fact(c, "exit reasons", c->reasons ? FACT_YES : FACT_NO,
+			     "%s: read as \"%s\"",
 			     c->reasons ? "right" : "wrong, so none are counted", name);
 		}
 	}
@@ -204,17 +202,19 @@ static void conclude(struct capabilities *c)
 {
 	bool both = c->tracepoints[RBPF_EVENT_ENTRY] && c->tracepoints[RBPF_EVENT_EXIT];
 
-	c->entry_exit = both && (!c->probed ||
-				 (c->events[RBPF_EVENT_ENTRY] && c->events[RBPF_EVENT_EXIT]));
+	c->entry_exit = both &&
+			(!c->probed || (c->events[RBPF_EVENT_ENTRY] && c->events[RBPF_EVENT_EXIT]));
 	if (!c->probed) {
-		fact(c, "a VM to try", FACT_NO, "none could be run: the rest is what kernels usually do");
+		fact(c, "a VM to try", FACT_NO,
+		     "none could be run: the rest is what kernels usually do");
 		c->reasons = both;
 	}
 	if (!c->entry_exit)
 		c->reasons = false;
 	fact(c, "kvm_entry, kvm_exit", c->entry_exit ? FACT_YES : FACT_NO, "%s",
-	     c->entry_exit ? "fire: guest and exit time, exits by reason" :
-			     "never fire: run time instead of guest and exit time, no exits by reason");
+	     c->entry_exit
+		     ? "fire: guest and exit time, exits by reason"
+		     : "never fire: run time instead of guest and exit time, no exits by reason");
 	c->part[RBPF_GUEST] = c->part[RBPF_KERNEL] = c->entry_exit;
 	c->part[RBPF_RUN] = !c->entry_exit && c->tracepoints[RBPF_EVENT_FPU];
 	c->part[RBPF_USER] = c->entry_exit || c->part[RBPF_RUN];
@@ -222,13 +222,15 @@ static void conclude(struct capabilities *c)
 	c->part[RBPF_BLOCKED] = c->part[RBPF_HALTED];
 	c->part[RBPF_STEAL] = true;
 	if (!c->part[RBPF_USER]) {
-		fact(c, "KVM_RUN", FACT_MISSING, "its begin can't be seen: no kvm_entry, no kvm_fpu");
+		fact(c, "KVM_RUN", FACT_MISSING,
+		     "its begin can't be seen: no kvm_entry, no kvm_fpu");
 		missing(c, STATUS_KERNEL, "neither kvm_entry nor kvm_fpu fires on this kernel");
 	}
 	fact(c, "halted", c->part[RBPF_HALTED] ? FACT_YES : FACT_NO, "%s",
 	     c->part[RBPF_HALTED] ? "told from other sleep" : "KVM doesn't say when a vCPU halts");
-	fact(c, "halt polling", c->types >> RBPF_TYPE_POLLING & 1 && c->has_wakeup ? FACT_YES : FACT_NO,
-	     "%s", c->types >> RBPF_TYPE_POLLING & 1 ? "part of halted" : "counts as exit handling");
+	fact(c, "halt polling",
+	     c->types >> RBPF_TYPE_POLLING & 1 && c->has_wakeup ? FACT_YES : FACT_NO, "%s",
+	     c->types >> RBPF_TYPE_POLLING & 1 ? "part of halted" : "counts as exit handling");
 	fact(c, "steal", FACT_YES, "the scheduler's run_delay");
 	fact(c, "userspace exits", FACT_YES, "by KVM_EXIT_* reason");
 }

@@ -29,17 +29,17 @@ struct fact {
 #define FACTS_MAX 24
 
 struct capabilities {
-	bool tracepoints[RBPF_EVENT_NR];   /* the kernel has them */
-	bool events[RBPF_EVENT_NR];        /* the probe's VM made them fire */
-	bool probed;                       /* there was such a VM */
+	bool tracepoints[RBPF_EVENT_NR]; /* the kernel has them */
+	bool events[RBPF_EVENT_NR];      /* the probe's VM made them fire */
+	bool probed;                     /* there was such a VM */
 	bool has_wakeup;
-	bool entry_exit;                   /* guest and exit time can be told apart */
-	bool reasons;                      /* hardware exits can be counted by reason */
-	uint32_t types;                    /* bits of enum rbpf_type */
+	bool entry_exit; /* guest and exit time can be told apart */
+	bool reasons;    /* hardware exits can be counted by reason */
+	uint32_t types;  /* bits of enum rbpf_type */
 	uint32_t isa;
-	bool part[RBPF_PART_NR];           /* which parts of the budget can be measured */
-	enum status status;                /* STATUS_OK: all that is needed is there */
-	char why[256];                     /* if not: one line, with the way out */
+	bool part[RBPF_PART_NR]; /* which parts of the budget can be measured */
+	enum status status;      /* STATUS_OK: all that is needed is there */
+	char why[256];           /* if not: one line, with the way out */
 	struct fact facts[FACTS_MAX];
 	unsigned int n_facts;
 };

@@ -90,17 +90,19 @@ static enum status start(struct daemon *d)
 		return d->caps.status;
 	}
 	if (!d->caps.entry_exit)
-		log_debug("kvm_entry and kvm_exit never fire here: run time instead of guest and exit "
-			  "time, no exits by the processor's reason");
+		log_debug(
+			"kvm_entry and kvm_exit never fire here: run time instead of guest and exit "
+			"time, no exits by the processor's reason");
 	else if (!d->caps.reasons)
-		log_line("this kernel's exit reasons can't be read: exits are not counted by reason");
+		log_line(
+			"this kernel's exit reasons can't be read: exits are not counted by reason");
 	d->drain = drain_new(&d->caps, n_slots);
 	if (!d->drain) {
 		log_line("no memory");
 		return STATUS_FAILED;
 	}
-	status = kernel_open(&d->caps, n_slots, TICK_NS, offset, drain_record, d->drain,
-			     &d->kernel);
+	status =
+		kernel_open(&d->caps, n_slots, TICK_NS, offset, drain_record, d->drain, &d->kernel);
 	if (status != STATUS_OK)
 		return status;
 	status = store_open(d->options->store, d->options->max_vcpus, &d->store);

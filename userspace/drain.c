@@ -18,7 +18,7 @@
 struct binding {
 	struct vcpu *vcpu; /* NULL: the slot is free, or nobody's yet */
 	uint32_t gen;
-	uint64_t parts_until;  /* CLOCK_MONOTONIC, as all times here */
+	uint64_t parts_until; /* CLOCK_MONOTONIC, as all times here */
 	uint64_t counts_until;
 	struct stored stored;
 };
@@ -48,8 +48,7 @@ struct drain *drain_new(const struct capabilities *c, uint32_t n_slots)
 	return d;
 }
 
-void drain_begin(struct drain *d, struct kernel *k, struct store *s, uint64_t now,
-		 uint64_t offset)
+void drain_begin(struct drain *d, struct kernel *k, struct store *s, uint64_t now, uint64_t offset)
 {
 	d->k = k;
 	d->s = s;
@@ -82,8 +81,7 @@ static void add_parts(struct drain *d, struct binding *b, const struct rbpf_tota
 static void add_counts(struct drain *d, struct binding *b, const struct rbpf_slot *slot,
 		       uint64_t now)
 {
-	series_add_counts(&b->vcpu->series, d->s, &b->stored, slot,
-			  wall(d, b->counts_until, now));
+	series_add_counts(&b->vcpu->series, d->s, &b->stored, slot, wall(d, b->counts_until, now));
 	b->counts_until = now;
 }
 

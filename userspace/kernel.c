@@ -15,10 +15,10 @@
 #include "log.h"
 #include "rondo.skel.h"
 
-#define RING_MIN       (UINT32_C(1) << 20)
-#define RING_MAX       (UINT32_C(1) << 26)
-#define RING_PER_SLOT  1024 /* bytes: a birth and its records of a few ticks */
-#define PID_BITS       65536
+#define RING_MIN      (UINT32_C(1) << 20)
+#define RING_MAX      (UINT32_C(1) << 26)
+#define RING_PER_SLOT 1024 /* bytes: a birth and its records of a few ticks */
+#define PID_BITS      65536
 
 struct kernel {
 	struct rondo_bpf *skel;
@@ -59,10 +59,11 @@ static enum status fail(const char *what, int err)
 {
 	if (err < 0)
 		err = -err;
-	log_line("%s: %s%s", what, strerror(err),
-		 err == EPERM || err == EACCES ?
-			 ": it needs root, or CAP_BPF, CAP_PERFMON and, with KVM as a module, CAP_SYS_ADMIN" :
-			 "");
+	log_line(
+		"%s: %s%s", what, strerror(err),
+		err == EPERM || err == EACCES
+			? ": it needs root, or CAP_BPF, CAP_PERFMON and, with KVM as a module, CAP_SYS_ADMIN"
+			: "");
 	return err == EPERM || err == EACCES ? STATUS_RIGHTS : STATUS_KERNEL;
 }
 

@@ -24,7 +24,7 @@ struct options {
 };
 
 #define MAX_VCPUS_DEFAULT 64
-#define MAX_VCPUS_MAX     16384
+#define MAX_VCPUS_MAX     16384u
 
 /* 0, or -1 and a sentence in error. argv's strings are kept. */
 int options_parse(int argc, char *const argv[], struct options *options, char *error,

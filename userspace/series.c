@@ -24,14 +24,10 @@ static const struct {
 };
 
 static const char *const causes[LOST_NR] = {
-	[RBPF_LOST_RING_FULL] = "ring_full",
-	[RBPF_LOST_SLOTS_FULL] = "slots_full",
-	[RBPF_LOST_STORAGE] = "thread_storage",
-	[RBPF_LOST_NESTED] = "nested_switch",
-	[RBPF_LOST_MISSED_SWITCH] = "missed_switch",
-	[RBPF_LOST_UNMATCHED] = "unmatched_exit",
-	[LOST_UNATTRIBUTED] = "unattributed",
-	[LOST_STORE_FULL] = "store_full",
+	[RBPF_LOST_RING_FULL] = "ring_full",         [RBPF_LOST_SLOTS_FULL] = "slots_full",
+	[RBPF_LOST_STORAGE] = "thread_storage",      [RBPF_LOST_NESTED] = "nested_switch",
+	[RBPF_LOST_MISSED_SWITCH] = "missed_switch", [RBPF_LOST_UNMATCHED] = "unmatched_exit",
+	[LOST_UNATTRIBUTED] = "unattributed",        [LOST_STORE_FULL] = "store_full",
 	[LOST_STORE_REFUSED] = "store_refused",
 };
 
@@ -139,12 +135,13 @@ void series_lost_begin(struct lost_series *l, struct store *s)
 
 	memset(l, 0, sizeof(*l));
 	for (i = 0; i < LOST_NR; i++)
-		l->series[i] = store_counter(s, &(struct counter_def){
-							.name = "collector_events_lost_total",
-							.help = "what the collector could not take in",
-							.label = "cause",
-							.value = causes[i],
-						});
+		l->series[i] =
+			store_counter(s, &(struct counter_def){
+						 .name = "collector_events_lost_total",
+						 .help = "what the collector could not take in",
+						 .label = "cause",
+						 .value = causes[i],
+					 });
 }
 
 void series_add_lost(struct lost_series *l, struct store *s, const uint64_t totals[LOST_NR],

@@ -53,9 +53,10 @@ void series_add_counts(struct vcpu_series *v, struct store *s, struct stored *st
 
 /* Losses: the programs' (enum rbpf_lost), then our own. */
 enum series_lost {
-	LOST_UNATTRIBUTED = RBPF_LOST_NR, /* slots that ended before it was known which vCPU they were */
-	LOST_STORE_FULL,                  /* series that the store has no room for */
-	LOST_STORE_REFUSED,               /* amounts that no tick took */
+	LOST_UNATTRIBUTED =
+		RBPF_LOST_NR, /* slots that ended before it was known which vCPU they were */
+	LOST_STORE_FULL,      /* series that the store has no room for */
+	LOST_STORE_REFUSED,   /* amounts that no tick took */
 	LOST_NR,
 };
 

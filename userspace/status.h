@@ -11,7 +11,7 @@ enum status {
 	STATUS_USAGE = 2,
 	STATUS_KERNEL = 3, /* this kernel lacks something, or KVM is not loaded */
 	STATUS_RIGHTS = 4,
-	STATUS_STORE = 5,  /* the store can't be opened or made */
+	STATUS_STORE = 5, /* the store can't be opened or made */
 };
 
 #endif /* RONDO_BPFD_STATUS_H */

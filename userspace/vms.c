@@ -30,8 +30,7 @@ struct vm *vms_named(struct vms *t, const char *instance)
 	return NULL;
 }
 
-struct vm *vms_add(struct vms *t, uint32_t tgid, uint64_t start, uint64_t kvm,
-		   const char *instance)
+struct vm *vms_add(struct vms *t, uint32_t tgid, uint64_t start, uint64_t kvm, const char *instance)
 {
 	struct vm *vm = calloc(1, sizeof(*vm));
 	unsigned int n;
