@@ -144,16 +144,15 @@ sums()
 
 show_table()
 {
-	local lines
-	sums "$work/store" '{vcpu=~".+"}' >"$work/all.json" ||
-		die "the store can't be read"
-	mapfile -t lines < <(jq -r -f "$SRC/tools/demo-table.jq" "$work/all.json")
-	[ ${#lines[@]} -gt 2 ] || die "rondo-bpfd saw no VM"
+	sums "$work/store" '{vcpu=~".+"}' >"$work/all.json" || die "the store can't be read"
+	jq -r -f "$SRC/tools/demo-table.jq" "$work/all.json" >"$work/table" ||
+		die "the table can't be made"
+	[ "$(wc -l <"$work/table")" -gt 2 ] || die "rondo-bpfd saw no VM"
 	say ""
-	printf '%s\n' "${lines[@]::${#lines[@]}-1}" | awk -F'\t' \
+	head -n -1 "$work/table" | awk -F'\t' \
 		'{ printf "%-16s %4s %10s %10s %8s  %s\n", $1, $2, $3, $4, $5, $6 }'
 	say ""
-	say "${lines[-1]}"
+	tail -n 1 "$work/table"
 }
 
 export_all()
@@ -219,7 +218,7 @@ lacks=$(missing)
 [ -z "$lacks" ] || elsewhere "$lacks"
 rm -rf "$work/store" "$work/vmm-store"
 mkdir -p "$work" || die "can't write to $work"
-rm -f "$work"/*.json "$work"/*.log "$work"/demo.*
+rm -f "$work"/*.json "$work"/*.log "$work"/table "$work"/demo.*
 start_collector || elsewhere "rondo-bpfd can't collect here (its words are above)"
 run_guest
 show_table

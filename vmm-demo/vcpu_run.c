@@ -185,11 +185,42 @@ static int enter(struct vcpu *v, uint64_t *left)
 	return slot;
 }
 
+/*
+ * An observer of KVM's tracepoints gets to know this thread by its first KVM_RUN, and counts its
+ * steal from there.  Where nothing takes the CPU from it in between, the reading before that run
+ * and the one after are the same figure: what the observer starts with.  So it happens under a
+ * real-time policy, where we may have one, and else in a slice that has just begun.
+ */
+static int first_run(struct vcpu *v)
+{
+	const struct sched_param fifo = { .sched_priority = 1 };
+	const struct timespec slice = { 0, 2000000 };
+	int policy = sched_getscheduler(0);
+	struct sched_param normal;
+	struct schedstat after;
+	bool raised, read_all;
+	uint64_t left = 0;
+	int slot;
+
+	nanosleep(&slice, NULL);
+	raised = policy >= 0 && !sched_getparam(0, &normal) &&
+		 !sched_setscheduler(0, SCHED_FIFO, &fifo);
+	__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_RELAXED);
+	read_all = schedstat_read(v->schedstat_fd, &v->baseline);
+	slot = enter(v, &left);
+	read_all &= schedstat_read(v->schedstat_fd, &after);
+	if (raised && sched_setscheduler(0, policy, &normal))
+		return failed(v, "sched_setscheduler: %s", strerror(errno)), -1;
+	if (slot < 0)
+		return -1;
+	if (!read_all)
+		return failed(v, "schedstat: can't be read"), -1;
+	v->steal_after_ns = after.steal_ns;
+	return 0;
+}
+
 int vcpu_run_prime(struct vcpu *v)
 {
-	const struct timespec slice = { 0, 2000000 };
-	struct schedstat after;
-	uint64_t left = 0;
 	char name[16];
 	cpu_set_t cpus;
 
@@ -209,22 +240,7 @@ int vcpu_run_prime(struct vcpu *v)
 	v->schedstat_fd = schedstat_open(v->tid);
 	if (v->schedstat_fd < 0)
 		return failed(v, "/proc/self/task/%d/schedstat: %s", v->tid, strerror(errno)), -1;
-
-	/*
-	 * An observer of KVM's tracepoints gets to know this thread by its first KVM_RUN, and
-	 * counts its steal from there.  A thread that just slept has a slice before it, so the
-	 * reading before and the one after are the same figure: what the observer starts with.
-	 */
-	nanosleep(&slice, NULL);
-	__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_RELAXED);
-	if (!schedstat_read(v->schedstat_fd, &v->baseline))
-		return failed(v, "schedstat: can't be read"), -1;
-	if (enter(v, &left) < 0)
-		return -1;
-	if (!schedstat_read(v->schedstat_fd, &after))
-		return failed(v, "schedstat: can't be read"), -1;
-	v->steal_after_ns = after.steal_ns;
-	return 0;
+	return first_run(v);
 }
 
 void vcpu_run(struct vcpu *v)
