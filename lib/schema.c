@@ -260,7 +260,6 @@ static int decode_tiers(const struct disk_schema *disk, struct schema *schema)
 		    from->rows > MAX_ROWS || (i && !disk->n_bounds && !from->lanes) ||
 		    (from->lanes >> LANE_NR) || (i && from->interval_ns % from[-1].interval_ns))
 			return RONDO_E_CORRUPT;
-		to->fd = -1;
 		to->interval = from->interval_ns;
 		to->retention = from->retention_ns;
 		to->ratio = i ? from->interval_ns / from[-1].interval_ns : 1;
@@ -301,6 +300,8 @@ int schema_decode(const struct disk_schema *disk, struct schema *schema, char *d
 	schema->name = strdup(disk->name);
 	schema->selector_text = strdup(disk->selector);
 	schema->tiers = calloc(disk->n_tiers, sizeof(*schema->tiers));
+	for (uint32_t i = 0; schema->tiers && i < disk->n_tiers; i++)
+		schema->tiers[i].fd = -1;
 	if (!schema->name || !schema->selector_text || !schema->tiers)
 		return RONDO_E_NOMEM;
 	if (decode_tiers(disk, schema))
