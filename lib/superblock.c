@@ -18,7 +18,8 @@ static bool all_zero(const void *data, size_t len)
 	return len == 0 || (p[0] == 0 && !memcmp(p, p + 1, len - 1));
 }
 
-static int copy_check(const struct disk_superblock *sb, char *detail, size_t size)
+/* That a copy was written whole, by whichever version of the library. */
+static int copy_whole(const struct disk_superblock *sb, char *detail, size_t size)
 {
 	if (memcmp(sb->magic, STORE_MAGIC, sizeof(sb->magic)))
 		return fail(detail, size, RONDO_E_CORRUPT, "%s: no superblock", STORE_FILE);
@@ -28,6 +29,12 @@ static int copy_check(const struct disk_superblock *sb, char *detail, size_t siz
 	if (sb->crc != crc32c(0, sb, offsetof(struct disk_superblock, crc)))
 		return fail(detail, size, RONDO_E_CORRUPT, "%s: superblock: wrong checksum",
 			    STORE_FILE);
+	return 0;
+}
+
+/* That it is of a store that we can open. */
+static int copy_fits(const struct disk_superblock *sb, char *detail, size_t size)
+{
 	if (sb->version != FORMAT_VERSION || sb->incompat)
 		return fail(detail, size, RONDO_E_VERSION,
 			    "%s: format version %u, features 0x%x; this library has version %u",
@@ -41,8 +48,9 @@ static int copy_check(const struct disk_superblock *sb, char *detail, size_t siz
 }
 
 /*
- * The valid copy; RONDO_E_NOT_FOUND if none was ever written (a creation that did not end), the
- * first copy's error if both are bad.
+ * The later one of the copies that are whole: if that one is of a newer version, the store is, and the
+ * other copy is history.  RONDO_E_NOT_FOUND if none was ever written (a creation that did not end), the
+ * first copy's error if neither is whole.
  */
 int superblock_read(int fd, struct disk_superblock *sb, char *detail, size_t size)
 {
@@ -56,12 +64,12 @@ int superblock_read(int fd, struct disk_superblock *sb, char *detail, size_t siz
 	if (all_zero(copy, sizeof(copy)))
 		return fail(detail, size, RONDO_E_NOT_FOUND, "%s: its creation did not end",
 			    STORE_FILE);
-	err[1] = copy_check(&copy[1], detail, size);
-	err[0] = copy_check(&copy[0], err[1] ? detail : NULL, size);
+	err[1] = copy_whole(&copy[1], detail, size);
+	err[0] = copy_whole(&copy[0], err[1] ? detail : NULL, size);
 	if (err[0] && err[1])
 		return err[0];
 	*sb = err[0] || (!err[1] && copy[1].sequence > copy[0].sequence) ? copy[1] : copy[0];
-	return 0;
+	return copy_fits(sb, detail, size);
 }
 
 /* Writes the next state over the older copy, durably. */
