@@ -37,10 +37,25 @@ static struct column *columns_new(uint64_t n)
 	return columns;
 }
 
+/*
+ * A slot was reclaimed and its series registered again elsewhere, and of the two pages a power loss kept
+ * but the second: the older one of two entries with one key is free.
+ */
+static void slot_discard(struct schema *schema, uint32_t slot)
+{
+	entry_discard(schema, slot);
+	schema->columns[slot].tag = 0;
+	schema->columns[slot].retired_at = 0;
+	schema->free_slots[schema->n_free++] = slot;
+}
+
 static int load_slot(struct schema *schema, uint32_t slot)
 {
 	struct column *column = &schema->columns[slot];
+	const char *key = (const char *)(entry_at(schema, slot) + 1);
+	struct schema *other;
 	struct disk_entry head;
+	uint32_t other_slot;
 	uint64_t state = load_acquire(&entry_at(schema, slot)->state);
 	int err;
 
@@ -55,6 +70,13 @@ static int load_slot(struct schema *schema, uint32_t slot)
 	err = index_reserve(schema->store);
 	if (err)
 		return err;
+	if (index_find(schema->store, key, head.key_len, &other, &other_slot)) {
+		bool older = head.registered_at < entry_at(other, other_slot)->registered_at;
+
+		slot_discard(older ? schema : other, older ? slot : other_slot);
+		if (older)
+			return 0;
+	}
 	index_add(schema, slot);
 	column->tag = cell_tag(state_generation(state), 0);
 	column->retired_at = entry_at(schema, slot)->retired_at;

@@ -10,6 +10,7 @@ int entry_check(const struct schema *schema, uint32_t slot, uint64_t *state,
 		struct disk_entry *head);
 void entry_write(struct schema *schema, uint32_t slot, const struct rondo_series_def *def,
 		 const char *key, size_t key_len);
+void entry_discard(struct schema *schema, uint32_t slot);
 
 /* index.c */
 int index_reserve(struct rondo_store *store);

@@ -144,3 +144,12 @@ void entry_write(struct schema *schema, uint32_t slot, const struct rondo_series
 			       (size_t)entry->key_len + entry->unit_len + entry->help_len);
 	store_release(&entry->state, state_word(ENTRY_LIVE, generation, steps));
 }
+
+/* Makes a live entry free: as if its registration had not ended. */
+void entry_discard(struct schema *schema, uint32_t slot)
+{
+	uint64_t *state = &entry_at(schema, slot)->state;
+	uint64_t old = load_relaxed(state);
+
+	store_release(state, state_word(ENTRY_BUSY, state_generation(old), state_steps(old)));
+}
