@@ -21,6 +21,9 @@ def one($name; $v):
 	| {vcpu, steal: ($f | one("vcpu_steal_ns"; $c.vcpu)),
 	   low: (.steal_end_ns - ([.steal_baseline_ns, .steal_baseline_after_ns] | max)),
 	   high: (.steal_end_ns - ([.steal_baseline_ns, .steal_baseline_after_ns] | min)),
+	   kvm: .kvm_exits,
+	   hardware: (if ($f | one("vcpu_exits_total"; $c.vcpu)) == null then null else
+		($f | (one("vcpu_exits_total"; $c.vcpu)) + (one("vcpu_reentries_total"; $c.vcpu) // 0)) end),
 	   mine: .exits,
 	   stored: ($f | reasons("vcpu_userspace_exits_total"; $c.vcpu)
 		    | with_entries(select(.value != 0)))}] as $v
@@ -29,6 +32,9 @@ def one($name; $v):
 	steal: ([$v[].steal // 0] | add),
 	exits: ([$v[].mine | add] | add),
 	vcpus: ($v | length),
+	# all that the processor made; null where either side has no such figure
+	hardware: (if [$v[] | .kvm != null and .hardware != null] | all then [$v[].hardware] | add
+		   else null end),
 	problems: [
 		(if $vm.status != "ok" then "the guest did not come to its end: \($vm.status)" else empty end),
 		($v[] | if .steal == null then "vCPU \(.vcpu): no steal was stored"
@@ -38,6 +44,9 @@ def one($name; $v):
 			else empty end),
 		($v[] | if .stored != .mine then
 				"vCPU \(.vcpu): stored exits are \(.stored | tojson), rondo-vmm counted \(.mine | tojson)"
+			else empty end),
+		($v[] | if .kvm != null and .hardware != null and .kvm != .hardware then
+				"vCPU \(.vcpu): stored are \(.hardware) exits and re-entries, KVM counted \(.kvm)"
 			else empty end)
 	]
   }

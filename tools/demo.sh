@@ -3,8 +3,8 @@
 #
 # What `make demo` shows, with programs that are built already: rondo-bpfd watches this host's VMs,
 # rondo-vmm runs a guest of exact exits on two vCPUs that share one CPU for about ten seconds; then
-# a table of what was collected, exports, and a comparison with figures that rondo had no part in:
-# the vCPU threads' own schedstat, and the VMM's own count of its exits.
+# a table of what was collected, exports, and a comparison with figures that rondo-bpfd had no part
+# in: the vCPU threads' own schedstat, the VMM's own count of its exits, KVM's own statistics.
 #
 # Exit status 0 only if they agree. Leaves all it made in BUILD/demo. Where this machine lacks KVM or
 # the rights to BPF it says what is missing, and runs itself in the nested ground if that can be had.
@@ -208,7 +208,9 @@ verdict()
 	fi
 	jq -r '"demo: ok (steal of \(.vcpus) vCPUs, \(.steal) ns, equals schedstat " +
 		(if .exact then "to the ns" else "within its baseline'\''s reading" end) +
-		"; \(.exits) exits by reason equal rondo-vmm'\''s own count)"' "$work/verdict.json"
+		"; \(.exits) exits to the VMM, by reason, equal rondo-vmm'\''s own count" +
+		(if .hardware then "; all \(.hardware) exits equal KVM'\''s own statistics" else "" end) +
+		")"' "$work/verdict.json"
 }
 
 for p in jq rondo-vmm rondo-bpf-cli rondo-bpfd; do
