@@ -176,6 +176,14 @@ static bool total_at(const struct tier *tier, uint32_t lane, uint64_t generation
 	return true;
 }
 
+/* The window's sum, if it was stored by an earlier closing whose total was lost; it is the first lane. */
+static double window_sum(const struct tier *tier, const struct column *column, uint32_t slot,
+			 uint64_t window, double sum)
+{
+	total_at(tier, slot * tier->lanes_each, column->tag, window, &sum);
+	return sum;
+}
+
 /* The lane of a series' totals is the last of its lanes. */
 static uint32_t total_lane(const struct tier *tier, uint32_t slot)
 {
@@ -283,9 +291,9 @@ static void extent(const struct schema *schema, uint32_t slot, uint64_t *first, 
 	*end = newest + CELL_TICKS * schema->tiers[0].interval;
 }
 
-/* Whether all lanes of a window are there; the total is missing where it could not be told. */
+/* Whether all lanes of a window are there; in a hole the total may be missing for good. */
 static bool window_present(const struct tier *tier, uint64_t generation_bits, uint32_t slot,
-			   uint64_t window)
+			   uint64_t window, bool counter)
 {
 	uint64_t number = window / CELL_TICKS, tag = generation_bits | number;
 	uint32_t lane = slot * tier->lanes_each;
@@ -293,7 +301,7 @@ static bool window_present(const struct tier *tier, uint64_t generation_bits, ui
 	for (unsigned int l = 0; l < LANE_NR; l++) {
 		const struct disk_cell *cell;
 
-		if (l == LANE_TOTAL || !(tier->lane_set & 1u << l))
+		if (!(tier->lane_set & 1u << l) || (l == LANE_TOTAL && !counter))
 			continue;
 		cell = cell_at(tier, number, lane++);
 		if (load_relaxed(&cell->tag) != tag || !slot_present(cell, window % CELL_TICKS))
@@ -310,11 +318,12 @@ static bool close_window(struct schema *schema, uint32_t t, uint32_t slot, uint6
 	struct column *column = &schema->columns[slot];
 	uint32_t lane = slot * tier->lanes_each;
 	uint64_t first = window * tier->ratio;
+	bool counter = schema->handles->series[slot].kind == RONDO_COUNTER;
 	struct window w = { .known = 0 };
 
 	if (schema->n_bounds)
 		return histogram_close(schema, t, slot, window);
-	if (window_present(tier, column->tag, slot, window)) {
+	if (window_present(tier, column->tag, slot, window, counter)) {
 		if (t == 1 && column->total_window && window >= column->total_window)
 			column->total_window = 0; /* look it up again */
 		return true;
@@ -327,10 +336,11 @@ static bool close_window(struct schema *schema, uint32_t t, uint32_t slot, uint6
 		return false;
 	/* the total's lane is the last, and is written first: a window without the others is done again */
 	lane += (uint32_t)__builtin_popcount(tier->lane_set);
-	if (schema->handles->series[slot].kind != RONDO_COUNTER)
+	if (!counter)
 		w.has_total = false;
 	else if (t == 1 && (tier->lane_set & 1u << LANE_TOTAL))
-		w.has_total = total_after(schema, slot, window, w.sum, &w.total);
+		w.has_total = total_after(schema, slot, window,
+					  window_sum(tier, column, slot, window, w.sum), &w.total);
 	for (unsigned int l = LANE_NR; l-- > 0;) {
 		if (!(tier->lane_set & 1u << l))
 			continue;

@@ -227,7 +227,8 @@ static double total_before(struct view *view, uint32_t slot, uint64_t first)
 	read_windows(&upper, first / ratio, UINT64_MAX, &out);
 	if (out.n) {
 		end = point.ts_ns / view->tier->interval + ratio;
-		return point.value - sum_of(view, first, end);
+		point.value -= sum_of(view, first, end);
+		return point.value > 0 ? point.value : 0; /* the power took windows' totals */
 	}
 	if (!ring_latest(&upper.ring, first / ratio, &window, &point.value))
 		return sum_of(view, 0, first);
