@@ -11,47 +11,66 @@ export PERF_CONFIG=$T/perfconfig
 # collector_start: rondo-bpfd into $T/store; returns when it says that it has begun.
 collector_start()
 {
+	diag "$SECONDS s: starting rondo-bpfd"
 	[ -x "$BUILD/bin/rondo-bpfd" ] || skip_all "rondo-bpfd is not built (no clang or bpftool)"
-	start rondo-bpfd rondo-bpfd --store "$T/store"
+	start rondo-bpfd rondo-bpfd --store "$T/store" --max-vcpus 16
 	collector=$pid
-	wait_for 60 grep -qs 'rondo-bpfd: collecting into' "$T/rondo-bpfd.out" "$T/rondo-bpfd.err" ||
+	wait_for 60 grep -qs 'collecting into' "$T/rondo-bpfd.out" "$T/rondo-bpfd.err" ||
 		bail "rondo-bpfd starts" "$(cat "$T/rondo-bpfd.out" "$T/rondo-bpfd.err")"
 }
 
-# collector_stop: as a service manager does; all it knows is in the store then.
+# collector_stop: as a service manager does; all it knows is in the store then; $T/sums.json
+# gets the sum of each counter's increments.
 collector_stop()
 {
 	local status
+	diag "$SECONDS s: stopping rondo-bpfd"
 	kill -TERM "$collector"
 	finish "$collector" 20
 	status=$?
 	is "$status" 0 "rondo-bpfd ends clean on SIGTERM"
 	[ $status = 0 ] || diag "$(tail -n 20 "$T/rondo-bpfd.err")"
+	rondo-bpf-cli query "$T/store" --format json --range all --tier 0 --function sum \
+		>"$T/all.json" 2>"$T/query.err" || bail "the store can be read" "$(cat "$T/query.err")"
+	jq -c '.series[] | {name, labels, n: (.points | length), sum: ([.points[][1]] | add // 0 | round)}' \
+		"$T/all.json" >"$T/sums.json"
 }
 
-# guest NAME OPTION...: a rondo-vmm whose whole life perf records as well; $T/NAME.json is its
-# report. The vCPU threads stay a while after the report, so that its readings are final.
+# guest NAME OPTION...: starts a rondo-vmm whose whole life perf records as well, and waits for its
+# report, $T/NAME.json. Its vCPU threads sleep from then on, until guest_end: so the report's figures
+# are final for as long as that.
 guest()
 {
 	local name=$1
 	shift
-	perf kvm stat record -a -o "$T/$name.perf" -- "$BUILD/bin/rondo-vmm" --name "$name" \
-		--linger 2 --json "$@" >"$T/$name.json" 2>"$T/$name.err" && [ -s "$T/$name.json" ]
+	start "$name" perf kvm stat record -a -o "$T/$name.perf" -- "$BUILD/bin/rondo-vmm" \
+		--name "$name" --linger 600 --json "$@"
+	perf_pid[$name]=$pid
+	wait_for 60 grep -q '}' "$T/$name.out" || bail "$name runs" "$(cat "$T/$name.err")"
+	head -n 1 "$T/$name.out" >"$T/$name.json"
+	diag "$SECONDS s: guest $name came to its end"
+}
+declare -A perf_pid
+
+guest_end()
+{
+	kill -TERM "$(jq .pid "$T/$1.json")" 2>/dev/null
+	finish "${perf_pid[$1]}" 20
 }
 
-# stored SELECTOR [LABEL]: the sum of all increments of the selected counters, an integer; with a
-# label a JSON object {value of the label: sum}, keys sorted. Nothing selected: `none` or {}.
+# stored METRIC INSTANCE VCPU [LABEL]: the sum of all increments of that counter, an integer, or `none`
+# if it was not stored. With a label a JSON object {value of the label: sum}, keys sorted, no zeros.
 stored()
 {
-	rondo-bpf-cli query "$T/store" "$1" --format json --range all --tier 0 --function sum \
-		>"$T/query.json" 2>"$T/query.err" || echo '{"series":[]}' >"$T/query.json"
-	if [ $# -eq 1 ]; then
-		jq -r '[.series[].points[][1]] | if length == 0 then "none" else (add | round) end' \
-			"$T/query.json"
+	# shellcheck disable=SC2016 # jq's variables
+	local of='select(.name == $metric and .n > 0 and
+		($vm == "" or (.labels.instance == $vm and .labels.vcpu == $vcpu)))'
+	local args=(--arg metric "$1" --arg vm "$2" --arg vcpu "$3" --arg key "${4:-}")
+	if [ $# -lt 4 ]; then
+		jq -n -r "${args[@]}" "[inputs | $of | .sum] | add // \"none\"" "$T/sums.json"
 	else
-		jq -S -c --arg label "$2" '[.series[] | {key: .labels[$label],
-			value: ([.points[][1]] | add // 0)}] | map(select(.value != 0)) | from_entries' \
-			"$T/query.json"
+		jq -n -S -c "${args[@]}" "[inputs | $of | {key: .labels[\$key], value: .sum}] |
+			map(select(.value != 0)) | from_entries" "$T/sums.json"
 	fi
 }
 
