@@ -4,7 +4,9 @@
  *
  * Absolute figures are a machine's; what means something is the ratio to a baseline that took part in
  * the same race.  Contestants run in turn, round after round, and the least time of each counts, so
- * what disturbs one round, or one contestant, falls out.  No section judges: it reports.
+ * what disturbs one round, or one contestant, falls out; laps are short, most of them shorter than a
+ * scheduler's slice, so that on a busy machine some are run without a break.  No section judges: it
+ * reports.
  */
 #ifndef RONDO_TOOLS_BENCH_H
 #define RONDO_TOOLS_BENCH_H
@@ -25,9 +27,10 @@
 struct bench {
 	char directory[256]; /* for stores and files; whoever made it removes it */
 	bool json;
-	bool quick;          /* small counts: to try it out, not for figures */
-	unsigned int rounds; /* of each race */
-	size_t lines;        /* printed so far */
+	bool quick;           /* small counts: to try it out, not for figures */
+	unsigned int rounds;  /* of a race of long laps; */
+	unsigned int sprints; /* of one of short laps, about a millisecond */
+	size_t lines;         /* printed so far */
 };
 
 struct bench_section {

@@ -91,7 +91,7 @@ static double lap_add(void *arg)
 
 void bench_hot(struct bench *bench)
 {
-	size_t n = bench->quick ? 100000 : 10000000;
+	size_t n = bench->quick ? 100000 : 1000000;
 	struct hot gauge = { .n = n, .ts = BENCH_T0 }, ticks = { .n = n / 10, .ts = BENCH_T0 };
 	struct hot counter = { .n = n, .ts = BENCH_T0 };
 	struct contestant record[] = { { lap_ring, &gauge, 0 },
@@ -104,8 +104,8 @@ void bench_hot(struct bench *bench)
 	gauge.series = bench_series(s.store, 0, RONDO_GAUGE);
 	ticks.series = bench_series(s.store, 1, RONDO_GAUGE);
 	counter.series = bench_series(s.store, 2, RONDO_COUNTER);
-	bench_race(record, 3, bench->rounds);
-	bench_race(add, 2, bench->rounds);
+	bench_race(record, 3, bench->sprints);
+	bench_race(add, 2, bench->sprints);
 	bench_line(bench, (struct bench_line){ .name = "record, hot, same tick",
 					       .value = record[1].best,
 					       .unit = "ns/op",

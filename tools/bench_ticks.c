@@ -135,14 +135,14 @@ static void ticks_of(struct bench *bench, size_t n)
 	bool aimed = n == 10000;
 	struct bench_aim none = { BENCH_AIM_NONE, 0 };
 
-	t.groups = (unsigned int)((bench->quick ? 60000 : 600000) / (n * t.group));
+	t.groups = (unsigned int)(60000 / (n * t.group));
 	t.groups = t.groups ? t.groups : 1;
 	t.matrix = calloc(MATRIX_ROWS * n, sizeof(*t.matrix));
 	if (!t.matrix)
 		bench_die("a matrix", RONDO_E_NOMEM);
 	bench_store_new(&t.s, bench, "ticks", n, RONDO_COUNTER);
 	bench_store_fill(&t.s);
-	bench_race(warm, 3, bench->rounds);
+	bench_race(warm, 3, bench->sprints);
 	report(bench, n, "batch", &warm[2], "row of a matrix in memory", &warm[0],
 	       aimed ? (struct bench_aim){ BENCH_AIM_VALUE, 5 } : none);
 	report(bench, n, "a call each", &warm[1], "row of a matrix in memory", &warm[0], none);

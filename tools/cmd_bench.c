@@ -134,7 +134,7 @@ static int bench_main(const struct cli_command *cmd, int argc, char **argv)
 		{ "only", required_argument, NULL, 'o' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct bench bench = { .rounds = 7 };
+	struct bench bench = { .rounds = 7, .sprints = 70 };
 	const char *parent = getenv("TMPDIR");
 	int opt, only = -1, status;
 
@@ -149,6 +149,7 @@ static int bench_main(const struct cli_command *cmd, int argc, char **argv)
 		case 'q':
 			bench.quick = true;
 			bench.rounds = 2;
+			bench.sprints = 5;
 			break;
 		case 'o':
 			only = section_find(optarg);

@@ -23,7 +23,7 @@
 #define SERIES 30
 #define T0     ((time_t)(BENCH_T0 / BENCH_SEC))
 
-static struct bench bench = { .rounds = 5 };
+static struct bench bench = { .rounds = 5, .sprints = 50 };
 
 struct pair {
 	struct bench_store s;
@@ -59,7 +59,7 @@ static void rrd_file_create(const char *file, size_t n)
 
 static void pair_new(struct pair *p, const char *name, size_t n)
 {
-	*p = (struct pair){ .n = n, .ticks = bench.quick ? 60 : 300, .now = T0 };
+	*p = (struct pair){ .n = n, .ticks = 20, .now = T0 };
 	bench_store_new(&p->s, &bench, name, n, RONDO_GAUGE);
 	snprintf(p->file, sizeof(p->file), "%s/%s.rrd", bench.directory, name);
 	rrd_file_create(p->file, n);
@@ -226,7 +226,7 @@ static void ticks(size_t n, const char *name, const char *baseline)
 	struct contestant update[] = { { lap_rrd_update, &p, 0 }, { lap_rondo_tick, &p, 0 } };
 	struct contestant fetch[] = { { lap_rrd_fetch, &p, 0 }, { lap_rondo_read, &p, 0 } };
 	pair_new(&p, "pair", n);
-	bench_race(update, 2, bench.rounds < 3 ? 3 : bench.rounds); /* fills both rings */
+	bench_race(update, 2, bench.sprints);
 	bench_line(&bench, (struct bench_line){ .name = name,
 						.value = update[1].best,
 						.unit = "ns/sample",
@@ -237,7 +237,7 @@ static void ticks(size_t n, const char *name, const char *baseline)
 			lap_rondo_tick(&p);
 			lap_rrd_update(&p);
 		}
-		bench_race(fetch, 2, bench.rounds * 10);
+		bench_race(fetch, 2, bench.sprints);
 		bench_line(&bench, (struct bench_line){ .name = "read 600 points of each of 30",
 							.value = fetch[1].best,
 							.unit = "ns/point",
@@ -269,7 +269,10 @@ int main(int argc, char **argv)
 		else
 			parent = argv[i];
 	}
-	bench.rounds = bench.quick ? 2 : bench.rounds;
+	if (bench.quick) {
+		bench.rounds = 2;
+		bench.sprints = 5;
+	}
 	n = bench.quick ? 100 : 1000;
 	snprintf(bench.directory, sizeof(bench.directory), "%s/rondo-bench.XXXXXX", parent);
 	if (!mkdtemp(bench.directory)) {
