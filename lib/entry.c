@@ -94,12 +94,16 @@ int entry_read(const struct schema *schema, uint32_t slot, struct entry_copy *co
 
 	if (err)
 		return err;
-	err = key_parse(text, head->key_len, &copy->key);
+	/* once, and apart from the mapping: it may be another's by now, which the state tells below */
+	memcpy(copy->text, text, head->key_len);
+	copy->text[head->key_len] = '\0';
+	err = key_parse(copy->text, head->key_len, &copy->key);
 	memcpy(copy->unit, text + head->key_len, head->unit_len);
 	copy->unit[head->unit_len] = '\0';
 	memcpy(copy->help, text + head->key_len + head->unit_len, head->help_len);
 	copy->help[head->help_len] = '\0';
 	head->retired_at = load_acquire(&entry->retired_at);
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	if (err || load_acquire(&entry->state) != copy->state)
 		return RONDO_E_NOT_FOUND;
 	return 0;

@@ -254,6 +254,7 @@ void slab_clear(const struct schema *schema, uint32_t slot);
 struct entry_copy {
 	uint64_t state;
 	struct disk_entry head;
+	char text[KEY_MAX]; /* the key as it is stored */
 	struct key key;
 	char unit[32];
 	char help[KEY_MAX];

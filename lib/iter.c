@@ -14,7 +14,6 @@ struct rondo_iter {
 	struct selector *selector;
 	uint32_t schema, slot; /* what comes next */
 	struct entry_copy copy;
-	char key[KEY_MAX];
 };
 
 RONDO_API int rondo_iter_begin(rondo_store *store, const char *selector, rondo_iter **out,
@@ -47,12 +46,9 @@ static void fill(rondo_iter *iter, const struct schema *schema, uint32_t slot,
 		 struct rondo_series_info *info)
 {
 	const struct entry_copy *copy = &iter->copy;
-	const struct disk_entry *entry = entry_at(schema, slot);
 
-	memcpy(iter->key, entry + 1, copy->head.key_len);
-	iter->key[copy->head.key_len] = '\0';
 	info->id = series_id(schema->index, state_generation(copy->state), slot);
-	info->key = iter->key;
+	info->key = copy->text;
 	info->name = copy->key.name;
 	info->labels = copy->key.labels;
 	info->n_labels = copy->key.n_labels;
