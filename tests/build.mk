@@ -59,6 +59,14 @@ $(call objects,tests/bench/rrd.c): private INC += -Itools
 $(BENCH_RRD): $(call objects,tests/bench/rrd.c) $(OUT)/tests/part-tools.a $(LIB_A)
 	$(link)
 
+# What tests/native/second_reader.sh writes stores with: librondo, through its public header alone.
+MAKE_STORE := $(OUT)/tests/make_store
+ALL += $(MAKE_STORE)
+
+$(MAKE_STORE): private LIBS = -lm -pthread
+$(MAKE_STORE): $(call objects,tests/helpers/make_store.c) $(LIB_A)
+	$(link)
+
 # Without clang or bpftool there is no collector, and its suites count as skipped.
 ifeq ($(HAVE_BPF),0)
 UNIT_BUILT := $(filter-out $(UNIT_COLLECTOR),$(UNIT))
