@@ -61,52 +61,78 @@ static bool head_fits(const struct schema *schema, const struct disk_entry *head
 				 : head->kind == RONDO_GAUGE || head->kind == RONDO_COUNTER);
 }
 
-/*
- * Copies the header and checks the whole entry in place; the writer may be at work, so the state is
- * read before and after.  RONDO_E_NOT_FOUND if it is not live.
- */
-int entry_check(const struct schema *schema, uint32_t slot, uint64_t *state,
-		struct disk_entry *head)
+/* An entry away from the mapping. */
+union image {
+	uint64_t words[KEY_MAX / 8];
+	struct disk_entry head;
+	char bytes[KEY_MAX];
+};
+
+static size_t text_len(const struct disk_entry *head)
 {
-	const struct disk_entry *entry = entry_at(schema, slot);
-	uint32_t crc;
+	return (size_t)head->key_len + head->unit_len + head->help_len;
+}
+
+/* Each word by load-acquire, so that the state, read afterwards, tells whether they were changed. */
+static void load_words(const struct disk_entry *entry, union image *image, size_t from, size_t end)
+{
+	const uint64_t *words = (const uint64_t *)(const void *)entry;
+
+	for (size_t i = from / 8; i < (end + 7) / 8; i++)
+		image->words[i] = load_acquire(&words[i]);
+}
+
+/*
+ * Copies a live entry and checks it; the writer may be at work, so the state is read before and after.
+ * RONDO_E_NOT_FOUND if it is not live.
+ */
+static int image_load(const struct schema *schema, uint32_t slot, uint64_t *state,
+		      union image *image)
+{
+	const struct disk_entry *entry = entry_at(schema, slot), *head = &image->head;
 
 	*state = load_acquire(&entry->state);
 	if (state_kind(*state) != ENTRY_LIVE)
 		return RONDO_E_NOT_FOUND;
-	memcpy(head, entry, sizeof(*head));
+	load_words(entry, image, 8, ENTRY_HEADER);
 	if (!head_fits(schema, head, slot))
 		return RONDO_E_NOT_FOUND;
-	crc = entry_crc(head, state_generation(*state), entry + 1,
-			(size_t)head->key_len + head->unit_len + head->help_len);
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	if (crc != head->crc || load_acquire(&entry->state) != *state)
+	load_words(entry, image, ENTRY_HEADER, ENTRY_HEADER + text_len(head));
+	if (entry_crc(head, state_generation(*state), image->bytes + ENTRY_HEADER,
+		      text_len(head)) != head->crc ||
+	    load_acquire(&entry->state) != *state)
 		return RONDO_E_NOT_FOUND;
 	return 0;
 }
 
+int entry_check(const struct schema *schema, uint32_t slot, uint64_t *state,
+		struct disk_entry *head)
+{
+	union image image;
+	int err = image_load(schema, slot, state, &image);
+
+	if (!err)
+		*head = image.head;
+	return err;
+}
+
 int entry_read(const struct schema *schema, uint32_t slot, struct entry_copy *copy)
 {
-	const struct disk_entry *entry = entry_at(schema, slot);
-	const char *text = (const char *)(entry + 1);
 	struct disk_entry *head = &copy->head;
-	int err = entry_check(schema, slot, &copy->state, head);
+	union image image;
+	const char *text = image.bytes + ENTRY_HEADER;
+	int err = image_load(schema, slot, &copy->state, &image);
 
 	if (err)
 		return err;
-	/* once, and apart from the mapping: it may be another's by now, which the state tells below */
+	*head = image.head;
 	memcpy(copy->text, text, head->key_len);
 	copy->text[head->key_len] = '\0';
-	err = key_parse(copy->text, head->key_len, &copy->key);
 	memcpy(copy->unit, text + head->key_len, head->unit_len);
 	copy->unit[head->unit_len] = '\0';
 	memcpy(copy->help, text + head->key_len + head->unit_len, head->help_len);
 	copy->help[head->help_len] = '\0';
-	head->retired_at = load_acquire(&entry->retired_at);
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	if (err || load_acquire(&entry->state) != copy->state)
-		return RONDO_E_NOT_FOUND;
-	return 0;
+	return key_parse(copy->text, head->key_len, &copy->key) ? RONDO_E_NOT_FOUND : 0;
 }
 
 /* The kind of a live entry of this generation, checked; RONDO_E_NOT_FOUND for any other. */
@@ -120,32 +146,46 @@ int entry_kind(const struct schema *schema, uint32_t slot, uint32_t generation)
 	return head.kind;
 }
 
+/* The image of an entry that is to be written. */
+static void image_fill(union image *image, const struct schema *schema, uint32_t slot,
+		       uint32_t generation, const struct rondo_series_def *def, const char *key,
+		       size_t key_len)
+{
+	struct disk_entry *head = &image->head;
+	char *text = image->bytes + ENTRY_HEADER;
+
+	*head = (struct disk_entry){
+		.key_len = (uint16_t)key_len,
+		.unit_len = (uint16_t)(def->unit ? strlen(def->unit) : 0),
+		.help_len = (uint16_t)(def->help ? strlen(def->help) : 0),
+		.kind = (uint8_t)def->kind,
+		.schema = (uint8_t)schema->index,
+		.slot = slot,
+		.registered_at = clock_now(),
+	};
+	memcpy(text, key, key_len);
+	memcpy(text + key_len, def->unit ? def->unit : "", head->unit_len);
+	memcpy(text + key_len + head->unit_len, def->help ? def->help : "", head->help_len);
+	memset(text + text_len(head), 0, -text_len(head) & 7);
+	head->crc = entry_crc(head, generation, text, text_len(head));
+}
+
 void entry_write(struct schema *schema, uint32_t slot, const struct rondo_series_def *def,
 		 const char *key, size_t key_len)
 {
 	struct disk_entry *entry = entry_at(schema, slot);
-	char *text = (char *)(entry + 1);
+	uint64_t *words = (uint64_t *)(void *)entry;
 	uint64_t old = load_relaxed(&entry->state);
 	uint32_t steps = state_steps(old) + 1;
 	uint32_t generation = generation_of(steps, schema->store->superblock.unclean_opens);
+	union image image;
 
+	image_fill(&image, schema, slot, generation, def, key, key_len);
 	store_release(&entry->state, state_word(ENTRY_BUSY, generation, steps));
-	__atomic_thread_fence(__ATOMIC_RELEASE);
 	if (generation < state_generation(old))
 		slab_clear(schema, slot);
-	store_release(&entry->retired_at, 0);
-	entry->key_len = (uint16_t)key_len;
-	entry->unit_len = (uint16_t)(def->unit ? strlen(def->unit) : 0);
-	entry->help_len = (uint16_t)(def->help ? strlen(def->help) : 0);
-	entry->kind = (uint8_t)def->kind;
-	entry->schema = (uint8_t)schema->index;
-	entry->slot = slot;
-	entry->registered_at = clock_now();
-	memcpy(text, key, key_len);
-	memcpy(text + key_len, def->unit ? def->unit : "", entry->unit_len);
-	memcpy(text + key_len + entry->unit_len, def->help ? def->help : "", entry->help_len);
-	entry->crc = entry_crc(entry, generation, text,
-			       (size_t)entry->key_len + entry->unit_len + entry->help_len);
+	for (size_t i = 1; i < (ENTRY_HEADER + text_len(&image.head) + 7) / 8; i++)
+		store_release(&words[i], image.words[i]);
 	store_release(&entry->state, state_word(ENTRY_LIVE, generation, steps));
 }
 
