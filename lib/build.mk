@@ -19,3 +19,11 @@ $(LIB_SO): $(call pic,$(LIB_SRC)) $(LIB_MAP)
 	$(Q)$(CC) $(SAN) $(LDFLAGS) -shared -Wl,-soname,$(LIB_SONAME) $(if $(SAN),,-Wl,--no-undefined) \
 		$(LIB_MAP:%=-Wl,--version-script=%) -o $@ $(filter %.o,$^)
 	$(Q)ln -sf librondo.so $(@D)/$(LIB_SONAME)
+
+# Programs to read and to copy from: build/examples/NAME. tests/native/examples.sh runs them.
+EXAMPLES := $(patsubst lib/examples/%.c,$(OUT)/examples/%,$(wildcard lib/examples/*.c))
+ALL += $(EXAMPLES)
+
+$(EXAMPLES): private LIBS = -pthread
+$(EXAMPLES): $(OUT)/examples/%: $(OUT)/obj/lib/examples/%.o $(LIB_A)
+	$(link)

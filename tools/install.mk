@@ -10,13 +10,15 @@ install_man = $(foreach m,$(wildcard docs/man/*.[1-8]),\
 	644:$(m):$(mandir)/man$(subst .,,$(suffix $(m)))/$(notdir $(m)))
 install_docs = $(foreach d,$(wildcard README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE docs/*.md),\
 	644:$(d):$(docdir)/$(notdir $(d)))
+install_examples = $(foreach e,$(wildcard lib/examples/*.[ch]),\
+	644:$(e):$(docdir)/examples/$(notdir $(e)))
 install_library = 644:lib/include/rondo.h:$(includedir)/rondo.h \
 	644:$(LIB_A):$(libdir)/librondo.a \
 	755:$(LIB_SO):$(libdir)/librondo.so.$(VERSION) \
 	link:librondo.so.$(VERSION):$(libdir)/$(LIB_SONAME) \
 	link:$(LIB_SONAME):$(libdir)/librondo.so \
 	pc:lib/librondo.pc.in:$(libdir)/pkgconfig/librondo.pc
-INSTALLED = $(install_programs) $(install_library) $(install_man) $(install_docs)
+INSTALLED = $(install_programs) $(install_library) $(install_man) $(install_docs) $(install_examples)
 
 .PHONY: install uninstall
 install: all ## copy programs, library, header, manual pages to DESTDIR/prefix
@@ -34,4 +36,4 @@ install: all ## copy programs, library, header, manual pages to DESTDIR/prefix
 
 uninstall: ## remove what install put there
 	$(Q)set -e; for f in $(INSTALLED); do rm -f '$(DESTDIR)'"$${f##*:}"; done
-	$(Q)rmdir '$(DESTDIR)$(docdir)' 2>/dev/null || true
+	$(Q)rmdir '$(DESTDIR)$(docdir)/examples' '$(DESTDIR)$(docdir)' 2>/dev/null || true

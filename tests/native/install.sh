@@ -22,7 +22,8 @@ version=$(printf '#include <rondo.h>\nRONDO_VERSION\n' | gcc -E -P -I "$SRC/lib/
 	  tr -d '" ')
 soname=librondo.so.${version%%.*}
 for f in include/rondo.h lib/librondo.a "lib/librondo.so.$version" "lib/$soname" lib/librondo.so \
-	 lib/pkgconfig/librondo.pc bin/rondo-bpf-cli bin/rondo-vmm share/doc/rondo/LICENSE-MIT; do
+	 lib/pkgconfig/librondo.pc bin/rondo-bpf-cli bin/rondo-vmm share/doc/rondo/LICENSE-MIT \
+	 share/doc/rondo/examples/vmm_loop.c; do
 	ok "$prefix/$f is there" test -e "$dest$prefix/$f"
 done
 if [ -e "$BUILD/bin/rondo-bpfd" ]; then
@@ -99,6 +100,71 @@ is "$(LD_LIBRARY_PATH=$lib "$T/shared" "$T/store1" 2>&1)" "$version 1 7" "it run
 ok "it links with the static library" \
 	gcc "${strict[@]}" "${cflags[@]}" -o "$T/static" "$T/user.c" "$lib/librondo.a" -lm
 is "$("$T/static" "$T/store2" 2>&1)" "$version 1 7" "it runs with the static library"
+
+# ---- C++: the same program, and one that uses what C++ has ------------------------------------
+
+cat >"$T/user.cpp" <<'CPP'
+#include <rondo.h>
+
+#include <cstdio>
+#include <memory>
+
+struct closer {
+	void operator()(rondo_store *store) const { rondo_store_close(store); }
+};
+
+int main(int argc, char **argv)
+{
+	if (argc != 2)
+		return 2;
+	const rondo_tier tier = { 1000000000u, 60000000000u, 0, 0 };
+	rondo_schema schema = {};
+	schema.size = sizeof schema;
+	schema.name = "all";
+	schema.tiers = &tier;
+	schema.n_tiers = 1;
+	schema.max_series = 8;
+	rondo_open_opts opts = {};
+	opts.size = sizeof opts;
+	opts.flags = RONDO_OPEN_CREATE | RONDO_OPEN_EXCLUSIVE;
+	opts.schemas = &schema;
+	opts.n_schemas = 1;
+	rondo_store *opened = nullptr;
+	if (int err = rondo_store_open(argv[1], &opts, &opened))
+		return std::fprintf(stderr, "%s\n", rondo_strerror(err)), 1;
+	std::unique_ptr<rondo_store, closer> store(opened);
+	rondo_series_def def = {};
+	def.size = sizeof def;
+	def.name = "pears";
+	def.kind = RONDO_GAUGE;
+	rondo_series *series = nullptr;
+	if (rondo_series_register(store.get(), &def, &series) ||
+	    rondo_record(series, 1700000000000000000u, 2.5))
+		return 1;
+	rondo_range range = {};
+	range.size = sizeof range;
+	rondo_point point = {};
+	std::size_t n = 0;
+	if (rondo_read(store.get(), rondo_series_id(store.get(), series), &range, &point, 1, &n))
+		return 1;
+	std::printf("%s %zu %g\n", rondo_version(), n, point.value);
+	return 0;
+}
+CPP
+if command -v g++ >/dev/null; then
+	for std in c++11 c++20; do
+		ok "a strict $std program compiles and links" g++ "-std=$std" -pedantic -Wall -Wextra -Werror \
+			"${cflags[@]}" -o "$T/shared-$std" "$T/user.cpp" "${libs[@]}"
+		is "$(LD_LIBRARY_PATH=$lib "$T/shared-$std" "$T/store-$std" 2>&1)" "$version 1 2.5" "it runs"
+	done
+	ok "the C program is C++ too" g++ -x c++ -std=c++11 -Wall -Wextra -Wno-missing-field-initializers \
+		-Werror "${cflags[@]}" -c -o "$T/user.o" "$T/user.c"
+	ok "C++ links with the static library" \
+		g++ -std=c++11 "${cflags[@]}" -o "$T/static++" "$T/user.cpp" "$lib/librondo.a"
+	is "$("$T/static++" "$T/store3" 2>&1)" "$version 1 2.5" "it runs with the static library"
+else
+	skip "C++ programs against the installed tree" "g++ is not here"
+fi
 
 touch "$dest$prefix/bin/someone-elses"
 ok "make uninstall" mk uninstall
