@@ -234,6 +234,8 @@ static inline int batch_one(rondo_series *series, uint64_t ts_ns, double value)
 {
 	bool counter = series->kind == RONDO_COUNTER;
 
+	if (unlikely(series->kind == RONDO_HISTOGRAM))
+		return series_refuse(series, RONDO_E_KIND);
 	if (unlikely(!value_known(bits_of(value)) ||
 		     (counter && !(value >= 0 && value <= RONDO_ADD_MAX))))
 		return series_refuse(series, RONDO_E_VALUE);

@@ -272,7 +272,9 @@ RONDO_API int rondo_store_sync(rondo_store *store)
 	if (store->read_only)
 		return RONDO_E_READ_ONLY;
 	pthread_mutex_lock(&store->lock);
-	err = sync_files(store);
+	err = store_check(store);
+	if (!err)
+		err = sync_files(store);
 	pthread_mutex_unlock(&store->lock);
 	return err;
 }

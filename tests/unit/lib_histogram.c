@@ -269,6 +269,26 @@ START_TEST(errors_kinds_and_bounds)
 }
 END_TEST
 
+START_TEST(errors_a_batch_counts_nothing_into_a_histogram)
+{
+	const struct rondo_schema schema = schema_histogram(2);
+	const struct rondo_range range = { .size = sizeof(range) };
+	rondo_store *store = create(in_scratch("batch"), &schema, 1);
+	rondo_series *h = histogram(store, "h");
+	struct rondo_histogram out[2];
+	const double value = 3;
+	size_t refused, n;
+
+	ck_ok(rondo_observe(h, T0, 5));
+	ck_err(rondo_record_batch(&h, &value, 1, T0, &refused), RONDO_E_KIND);
+	ck_assert_uint_eq(refused, 1);
+	ck_ok(rondo_read_histogram(store, rondo_series_id(store, h), &range, out, 2, &n));
+	ck_assert_uint_eq(n, 1);
+	ck_assert(out[0].count == 1 && out[0].sum == 5 && out[0].buckets[0] == 0);
+	rondo_store_close(store);
+}
+END_TEST
+
 int main(void)
 {
 	const struct test_entry tests[] = {
@@ -278,6 +298,7 @@ int main(void)
 		{ core_quantiles_are_right_to_the_bucket, 'C' },
 		{ limits_values_at_the_bounds, 'L' },
 		{ errors_kinds_and_bounds, 'E' },
+		{ errors_a_batch_counts_nothing_into_a_histogram, 'E' },
 	};
 
 	return run_suite("lib_histogram", tests, LENGTH(tests));

@@ -65,6 +65,7 @@ START_TEST(errors_a_slab_cut_under_a_reader)
 	ck_ok(rondo_store_close(reader));
 	ck_err(rondo_consolidate(store, T0 + 200 * SEC, 0), RONDO_E_FAILED);
 	rondo_add(series, T0 + 200 * SEC, 1);
+	ck_err(rondo_store_sync(store), RONDO_E_FAILED); /* it would say that the add is on disk */
 	ck_err(rondo_store_close(store), RONDO_E_FAILED);
 	ck_err(open_with(in_scratch("slab"), NULL, 0, 0, &store), RONDO_E_CORRUPT);
 	ck_assert_ptr_nonnull(strstr(detail, "small.t0.slab"));
