@@ -32,6 +32,8 @@ later()
 tap_cleanup()
 {
 	local status=$? i
+	# A forked child that a signal ends before its exec comes here too, and must not clean up.
+	[ "$BASHPID" = "$tap_pid" ] || return
 	trap - EXIT
 	for ((i = ${#undo[@]} - 1; i >= 0; i--)); do
 		eval "${undo[i]}" >&2
@@ -42,8 +44,9 @@ tap_cleanup()
 	rm -rf -- "$T"
 	exit "$status"
 }
+# On EXIT alone: it is run for the signals that end a shell too.
+tap_pid=$BASHPID
 trap tap_cleanup EXIT
-trap 'exit 130' INT TERM HUP
 
 # diag TEXT...: to the log, as a comment, one line per argument.
 diag()
@@ -143,13 +146,18 @@ done_testing()
 }
 
 # start NAME CMD...: in the background, output in $T/NAME.out and $T/NAME.err, its pid in $pid.
-# Killed at the end of the test if it is still there.
+# Killed at the end of the test if it is still there. It returns when the program is what runs: a
+# signal that reaches the forked shell before its exec may be lost.
 start()
 {
-	local name=$1
+	local name=$1 i
 	shift
 	"$@" >"$T/$name.out" 2>"$T/$name.err" &
 	pid=$!
+	for ((i = 0; i < 100; i++)); do
+		[ "/proc/$pid/exe" -ef "/proc/$$/exe" ] || break
+		sleep 0.01
+	done
 }
 
 # finish PID SECONDS: waits for a started program; its exit status, or 124 if it had to be killed.
