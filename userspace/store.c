@@ -4,7 +4,6 @@
  */
 #include "store.h"
 
-#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,7 +73,8 @@ static bool store_is_ours(rondo_store *rondo)
 	return true;
 }
 
-static void explain(const char *dir, int err, int error_number, const char *detail)
+/* What is wrong with it, in one line, with the way out. detail: librondo's sentence, may be empty. */
+static void explain(const char *dir, int err, const char *detail)
 {
 	const char *hint = "";
 
@@ -89,13 +89,13 @@ static void explain(const char *dir, int err, int error_number, const char *deta
 		hint = "; make room, or use a smaller --max-vcpus";
 		break;
 	case RONDO_E_IO:
-		hint = strerror(error_number);
+		hint = "; --store names another place";
 		break;
 	}
-	log_line("%s: %s%s%s%s%s", dir, rondo_strerror(err), *detail ? " (" : "", detail,
-		 *detail ? ")" : "", err == RONDO_E_IO ? "" : hint);
-	if (err == RONDO_E_IO)
-		log_line("%s: %s", dir, hint);
+	if (*detail)
+		log_line("can't open the store: %s%s", detail, hint);
+	else
+		log_line("can't open the store %s: %s%s", dir, rondo_strerror(err), hint);
 }
 
 enum status store_open(const char *dir, uint32_t max_vcpus, struct store **store)
@@ -125,7 +125,7 @@ enum status store_open(const char *dir, uint32_t max_vcpus, struct store **store
 		err = rondo_store_open(dir, &opts, &s->rondo);
 	}
 	if (err) {
-		explain(dir, err, errno, detail);
+		explain(dir, err, detail);
 		free(s);
 		return STATUS_STORE;
 	}
