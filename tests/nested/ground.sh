@@ -190,6 +190,7 @@ execute()
 	local rc
 	new_results
 	[ -z "${RESULTS_DIR:-}" ] || results=$(realpath "$RESULTS_DIR")
+	rm -f "$results/done" "$results/status"
 	{
 		printf 'cd %q && exec' "$SRC"
 		printf ' %q' "$@"
@@ -202,6 +203,7 @@ execute()
 		exit 1
 	fi
 	rc=$(cat "$results/status")
+	(cd "$results" && rm -f command console done env status)
 	[ -n "${RESULTS_DIR:-}" ] || rm -rf "$results"
 	exit "$rc"
 }
