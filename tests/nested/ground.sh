@@ -203,7 +203,7 @@ execute()
 		exit 1
 	fi
 	rc=$(cat "$results/status")
-	(cd "$results" && rm -f command console done env status)
+	(cd "$results" && rm -f command console 'done' env status)
 	[ -n "${RESULTS_DIR:-}" ] || rm -rf "$results"
 	exit "$rc"
 }
