@@ -5,21 +5,40 @@
  * A Store is a directory.  It holds Series (a name plus labels), each of which belongs to a
  * Schema: the Tiers (resolution and retention) and the consolidation functions of a class of
  * metrics.  Every tier of a schema is one memory-mapped file, its Slab, whose size follows from
- * the schema and never changes.  This header is all there is to know; docs/STORAGE_FORMAT.md has
- * the bytes.
+ * the schema and never changes.  A tick is one interval of the finest tier; a window is one of an
+ * upper tier, and covers ticks.
  *
- *	rondo_store_open(path, &opts, &store);          // opts: create it with these schemas
+ *	const uint64_t second = 1000000000;
+ *	struct rondo_tier tiers[] = {
+ *		{ second, 600 * second, 0, 0 },                         // 1 s for 10 minutes
+ *		{ 10 * second, 21600 * second, RONDO_FNS_SUM, 0 },      // 10 s for 6 hours
+ *	};
+ *	struct rondo_schema schema = { .size = sizeof(schema), .name = "all", .tiers = tiers,
+ *				       .n_tiers = 2, .max_series = 1000 };
+ *	struct rondo_open_opts opts = { .size = sizeof(opts), .flags = RONDO_OPEN_CREATE,
+ *					.schemas = &schema, .n_schemas = 1 };
+ *	struct rondo_series_def def = { .size = sizeof(def), .name = "exits_total",
+ *					.kind = RONDO_COUNTER };
+ *
+ *	rondo_store_open("/var/lib/app", &opts, &store);
  *	rondo_series_register(store, &def, &series);    // once per series
- *	rondo_add(series, now_ns, 1);                   // hot path: no lock, no allocation, no syscall
+ *	rondo_add(series, now_ns, 1);                   // hot path: no lock, no system call
  *	rondo_consolidate(store, now_ns, 0);            // about once a second, from your own loop
+ *	rondo_read(store, id, &range, points, cap, &n); // in any process
+ *	rondo_store_close(store);
+ *
+ * This header is the reference.  docs/EMBEDDING.md is about putting the library into a program
+ * (sizes, threads, costs, what is left after a crash); lib/examples/ has short programs;
+ * docs/STORAGE_FORMAT.md has the bytes on disk.  Chapters: Errors, Schemas, Stores, Series,
+ * Recording, Reading, Draining.
  *
  * CAVEATS
  *
  * - One writer per series.  A series may be recorded by any thread, but by one at a time; handing
  *   it to another thread needs a happens-before (a mutex, a join), nothing else.  Different series
  *   never share a cell, so any number of threads may record at once.
- * - Two series of one store may share a cache line only in their handles and at page borders of
- *   the directory, never in their data.
+ * - Two series of one store share no cache line that recording writes, other than that of two
+ *   neighbouring handles, which are written once a tick.
  * - One writing process per store (an OFD lock on its directory file, released by the kernel when
  *   the process ends).  A second one, or a second open for writing in the same process, gets
  *   RONDO_E_LOCKED.  Any number of processes may open it read-only meanwhile.
@@ -32,7 +51,7 @@
  *   tick an earlier value of that tick.  rondo_store_sync() makes all that was recorded before
  *   durable.
  * - Values carry no checksum: a bit flipped inside a stored value by the medium can't be seen.  The
- *   superblock, the schemas, the slab headers and the directory entries do.
+ *   superblock, the schemas, the slab headers and the directory entries have one.
  * - A file that is truncated or whose medium fails under the mapping raises SIGBUS in the toucher;
  *   open, iteration and consolidate check the file's size first.  An application may call
  *   rondo_sigbus_fixup() from its own handler: then the calls end with RONDO_E_FAILED instead.
@@ -43,17 +62,34 @@
  *
  * CONVENTIONS
  *
- * Timestamps are u64 nanoseconds since the epoch, UTC.  A point's timestamp is the start of its
- * tick or window.  Functions return 0 or a negative enum rondo_error unless they say otherwise;
- * results come through out-parameters, which are set only on success.  The library never prints,
- * exits, aborts, reads the environment, starts a thread or installs a signal handler.
+ * Time.  Timestamps and durations are u64 nanoseconds; timestamps since the epoch, UTC, as
+ * clock_gettime(CLOCK_REALTIME) has them.  The library asks no clock but at opening and when a
+ * series is registered: now is what the caller says.  A point's timestamp is the start of its tick
+ * or window.
+ *
+ * Errors.  Functions return 0 or a negative enum rondo_error unless they say otherwise; results
+ * come through out-parameters, which are set only on success.  Each comment names the errors that
+ * its function returns.  RONDO_E_INVALID, for a NULL where none is allowed, a `size` that is not
+ * set or a number out of its range, is named only where there is more to say.  RONDO_E_FAILED can
+ * come from every call that takes a store, once its files have failed.
  *
  * Structs whose first member is `size` may grow: set it to sizeof(the struct), and zero the rest
  * of what you don't set.  A NULL opts, or a zero member, means the default.
  *
- * Threads: record, add and batch as above.  All calls on one store other than these may be made
- * from any thread; the library serialises them by a lock of its own.  Iterators and queries belong
- * to the thread that made them.
+ * Ownership.  A store belongs to the caller, who closes it; handles of series belong to the store
+ * and live as long as it.  What is passed in is copied before the call returns.
+ *
+ * Threads.  A series' recording calls (record, add, record_total, observe, observe_counts, and its
+ * place in a batch) belong to one thread at a time.  All other calls may be made from any thread at
+ * any time, also beside recording: registering, retiring, consolidate, sync and info wait for each
+ * other by a lock of the store's; reading, iterating and draining take none.  Exceptions:
+ * rondo_store_close() needs the store for itself, rondo_series_retire() the series; iterators,
+ * cursors and buffers belong to the thread that uses them.
+ *
+ * Versions.  All that is here came with 0.1.0, except where a comment says otherwise.
+ *
+ * The library never prints, exits, aborts, reads the environment, starts a thread or installs a
+ * signal handler, and needs nothing but libc.
  */
 #ifndef RONDO_H
 #define RONDO_H
@@ -108,10 +144,16 @@ enum rondo_error {
 	RONDO_E_FAILED = -23,    /* the store's files failed under it; close and reopen */
 };
 
-/* A sentence for an error, without a full stop; "unknown error" for other numbers.  Static storage. */
+/*
+ * A sentence for an error, without a full stop; "unknown error" for other numbers.  Static
+ * storage; any thread.
+ */
 RONDO_API const char *rondo_strerror(int error);
 
-/* "0.1.0": the version of the library that is linked, as opposed to RONDO_VERSION. */
+/*
+ * "0.1.0": the version of the library that runs, as opposed to RONDO_VERSION, the one that was
+ * compiled against.  Static storage; any thread.
+ */
 RONDO_API const char *rondo_version(void);
 
 /* ------------------------------------------------------------------------------------------ */
@@ -156,9 +198,9 @@ enum rondo_function {
  * One tier.  interval_ns: >= 1 ms; in upper tiers a multiple (>= 2) of the finer tier's.
  * retention_ns: a positive multiple of interval_ns; a tier under another one must retain at least
  * two of that one's windows plus the grace.  functions: a set of RONDO_FNS_*; ignored in the
- * finest tier, where the tick's value serves all of them.  RONDO_FNS_TOTAL in a tier needs it in all
- * finer upper tiers.  A function of a coarser tier makes the finer ones keep what it is computed
- * from.  A COUNTER needs sum (or avg, count, total) in every upper tier.
+ * finest tier, where the tick's value serves all of them.  RONDO_FNS_TOTAL in a tier needs it in
+ * all finer upper tiers.  A function of a coarser tier makes the finer ones keep what it is
+ * computed from.  A COUNTER needs sum (or avg, count, total) in every upper tier.
  */
 struct rondo_tier {
 	uint64_t interval_ns;
@@ -185,15 +227,15 @@ enum rondo_on_full {
  *
  * name: 1 to 63 bytes of [a-zA-Z0-9_-], unique in the store.  selector: see rondo_iter_begin();
  * NULL or "" matches all.  tiers[n_tiers]: finest first.  max_series: 1 to 16,777,216.
- * reclaim_delay_ns: 0 is 60 s.  max_ahead_ns: 0 is 60 s.  grace_ns: how long after its end a window
- * stays open for late data; 0 is max(2 s, six of the finest ticks), and less than six of the
- * finest ticks is refused.  xff: the share of a window's ticks that may be unknown (rrdtool's sense), in
- * [0, 1); applied by queries only, never to a counter's sum, count, max or total; 0 is 0.5, use
- * RONDO_XFF_NONE for "none may be unknown".
+ * reclaim_delay_ns: 0 is 60 s.  max_ahead_ns: 0 is 60 s.  grace_ns: how long after its end a
+ * window stays open for late data; 0 is max(2 s, six of the finest ticks), and less than six of
+ * the finest ticks is refused.  xff: the share of a window's ticks that may be unknown (rrdtool's
+ * sense), in [0, 1); applied by queries only, never to a counter's sum, count, max or total; 0 is
+ * 0.5, use RONDO_XFF_NONE for "none may be unknown".
  *
- * bounds[n_bounds]: makes it a schema of histograms, which takes HISTOGRAM series and no others: the
- * buckets' upper bounds (inclusive, Prometheus' `le`), finite and ascending; one more bucket takes
- * what is above the last.  The tiers' functions are ignored, each tier keeps everything.  A
+ * bounds[n_bounds]: makes it a schema of histograms, which takes HISTOGRAM series and no others:
+ * the buckets' upper bounds (inclusive, Prometheus' `le`), finite and ascending; one more bucket
+ * takes what is above the last.  The tiers' functions are ignored, each tier keeps everything.  A
  * histogram takes n_bounds + 3 times the space of a scalar with one function.
  */
 struct rondo_schema {
@@ -226,9 +268,11 @@ struct rondo_plan {
 };
 
 /*
- * Sizes of a store with these schemas; checks the schemas by the same rules as creation does.
- * entry_size as in rondo_open_opts.  detail (may be NULL): a buffer of detail_size bytes for a
- * sentence that names what is wrong.  RONDO_E_SCHEMA, RONDO_E_SELECTOR, RONDO_E_INVALID.
+ * Sizes of a store with these schemas; checks the schemas by the same rules as creation does, and
+ * touches no file.  n_schemas: 1 to RONDO_SCHEMAS_MAX.  entry_size as in rondo_open_opts.  detail
+ * (may be NULL): a buffer of detail_size bytes for a sentence that names what is wrong.  Any
+ * thread.
+ * RONDO_E_SCHEMA, _SELECTOR, _INVALID, _NOMEM.
  */
 RONDO_API int rondo_plan(const struct rondo_schema *schemas, size_t n_schemas, uint32_t entry_size,
 			 struct rondo_plan *plan, char *detail, size_t detail_size);
@@ -249,8 +293,9 @@ enum rondo_open_flags {
  * an existing store must have the same ones, else RONDO_E_SCHEMA.  Copied.  entry_size: bytes of a
  * directory entry, a power of two from 256 to 4096, 0 is 512; key, unit and help of a series must
  * fit into it less 40 bytes.  mode: permissions of created files, 0 is 0644 (directory: plus x
- * where there is r).  detail: a buffer for a sentence that names the file and what is wrong with
- * it; NULL for none.
+ * where there is r), less the umask.  Both are for creation; an existing store keeps its own.
+ * detail: a buffer of detail_size bytes for a sentence that names the file and what is wrong with
+ * it, "" on success; NULL for none.
  */
 struct rondo_open_opts {
 	size_t size;
@@ -264,22 +309,32 @@ struct rondo_open_opts {
 };
 
 /*
- * Opens (or creates) the store in directory `path`; its parent must exist.  Creation is atomic:
- * a directory without a complete superblock is not a store, and is completed by the next CREATE.
- * *store is the caller's, to be closed.  Errors: RONDO_E_NOT_FOUND, _EXISTS, _LOCKED, _CORRUPT,
- * _VERSION, _ENDIAN, _NO_SPACE, _SCHEMA, _SELECTOR, _NOMEM, _IO, _INVALID.
+ * Opens (or creates) the store in directory `path`; its parent must exist.  Creation is atomic: a
+ * directory without a complete superblock is not a store, and is completed by the next CREATE.  It
+ * takes the disk space of all files at once, so no later call can run out of it.  Opening for
+ * writing allocates about 180 bytes of memory for each of max_series, all that recording will ever
+ * use.  opts may be NULL: an existing store, for writing.  *store is the caller's, to be closed.
+ * RONDO_E_NOT_FOUND, _EXISTS, _LOCKED, _CORRUPT, _VERSION, _ENDIAN, _NO_SPACE, _SCHEMA, _SELECTOR,
+ * _NOMEM, _IO, _INVALID (READ_ONLY with CREATE, too).
  */
 RONDO_API int rondo_store_open(const char *path, const struct rondo_open_opts *opts,
 			       rondo_store **store);
 
 /*
- * Syncs (unless read-only), marks the store clean, frees all handles.  NULL is allowed.  Series
- * handles, iterators and queries of the store must not be used afterwards.
- * RONDO_E_IO if the data could not be synced; the store is closed all the same.
+ * Syncs (unless read-only), marks the store clean, frees all that is the store's.  NULL is allowed.
+ * Nobody else may be using the store; series handles and strings that it handed out are gone, an
+ * iterator must have been ended.  RONDO_E_IO if the data could not be synced, RONDO_E_FAILED; the
+ * store is closed all the same.
  */
 RONDO_API int rondo_store_close(rondo_store *store);
 
-/* Makes all that was recorded before the call durable: slabs first, then the directory. */
+/*
+ * Makes all that was recorded or registered before the call durable: slabs first, then the
+ * directory.  Takes as long as the disk does; writers go on meanwhile, and pay a page fault for
+ * each page that they touch next (a page is 64 series' six ticks).  Not needed for survival of a
+ * crash of the process.
+ * RONDO_E_IO, _READ_ONLY, _FAILED.
+ */
 RONDO_API int rondo_store_sync(rondo_store *store);
 
 /* What rondo_store_copy() did. Cells hold up to six ticks or windows of one function each. */
@@ -293,21 +348,23 @@ struct rondo_copy_report {
 };
 
 /*
- * Writes all series of a store into a new one in directory `path`, which must not have one, durably.
- * The store may be open read-only and be written meanwhile: the copy is consistent per cell and for
- * all closed windows.  opts: schemas to migrate to (longer or shorter retention, other tiers,
- * functions or max_series), entry_size, mode, detail; flags are ignored; NULL, or no schemas: the
- * same, a snapshot.  What is new in the schemas is computed as far as the finer tiers reach back.
- * report may be NULL.  Errors as rondo_store_open(); a copy that failed half way is left there.
+ * Writes all series of a store into a new one in directory `path`, which must not have one,
+ * durably.  The store may be open read-only and be written meanwhile: the copy is consistent per
+ * cell and for all closed windows.  opts: schemas to migrate to (longer or shorter retention,
+ * other tiers, functions or max_series), entry_size, mode, detail; flags are ignored; NULL, or no
+ * schemas: the same, a snapshot.  What is new in the schemas is computed as far as the finer tiers
+ * reach back.  report may be NULL; set its size.  Takes the time and the memory of a store of that
+ * size.  Errors as rondo_store_open(); a copy that failed half way is left there.
  */
 RONDO_API int rondo_store_copy(rondo_store *from, const char *path,
 			       const struct rondo_open_opts *opts,
 			       struct rondo_copy_report *report);
 
 /*
- * For an application's SIGBUS handler (installed with SA_SIGINFO): if si_addr lies in a store's mapping,
- * puts an empty page there, marks the store as failed (RONDO_E_FAILED from then on; close and reopen
- * it) and returns 1: return from the handler.  Else 0: the signal was not for us.  Async-signal-safe.
+ * For an application's SIGBUS handler (installed with SA_SIGINFO): if si_addr lies in a store's
+ * mapping, puts an empty page there, marks the store as failed (RONDO_E_FAILED from then on; close
+ * and reopen it) and returns 1: return from the handler.  Else 0: the signal was not for us.
+ * Async-signal-safe.
  */
 RONDO_API int rondo_sigbus_fixup(void *address);
 
@@ -331,12 +388,16 @@ struct rondo_store_info {
 	uint64_t full;
 };
 
+/*
+ * Set info->size first.  Looks at every directory entry: for tools and once a minute, not for
+ * loops.
+ */
 RONDO_API int rondo_store_info(rondo_store *store, struct rondo_store_info *info);
 
 /*
  * The schema number `index` (0 to n_schemas-1).  Strings and tiers are the store's and live until
  * it is closed.  functions of each tier are all that can be queried there, those kept for coarser
- * tiers included.  RONDO_E_NOT_FOUND beyond the last.
+ * tiers included.  Set schema->size first.  RONDO_E_NOT_FOUND beyond the last, RONDO_E_NOMEM.
  */
 RONDO_API int rondo_store_schema(rondo_store *store, uint32_t index, struct rondo_schema *schema);
 
@@ -355,9 +416,10 @@ struct rondo_label {
 };
 
 /*
- * name: [a-zA-Z_:][a-zA-Z0-9_:]*.  labels: any order, names [a-zA-Z_][a-zA-Z0-9_]* without a
- * leading "__", each once; values non-empty UTF-8 without NUL (Prometheus' data model).  unit, help:
- * NULL or text, UTF-8; unit at most 31 bytes.  All are copied.
+ * name: [a-zA-Z_:][a-zA-Z0-9_:]*.  labels[n_labels]: any order, at most 64, names
+ * [a-zA-Z_][a-zA-Z0-9_]* without a leading "__", each once; values non-empty UTF-8 (Prometheus'
+ * data model).  kind: it must be the same at each registration.  unit, help: NULL or text, UTF-8;
+ * unit at most 31 bytes, by custom a base unit: "ns", "bytes".  All are copied.
  */
 struct rondo_series_def {
 	size_t size;
@@ -386,10 +448,12 @@ typedef struct rondo_series {
 typedef uint64_t rondo_id;
 
 /*
- * Registers a series, or returns the handle of the one with the same name and labels; a retired one
- * is continued.  Allocates, locks, may sync a page: not for hot paths.  unit and help of a series
- * that exists stay as they are.  RONDO_E_NAME, _TOO_LONG, _NO_SCHEMA, _FULL,
- * _KIND (exists as another kind, or a COUNTER for a schema without sums), _READ_ONLY, _NOMEM, _IO.
+ * Registers a series, or returns the handle of the one with the same name and labels; a retired
+ * one is continued.  *series is the store's, and the same for the same series each time.
+ * Allocates, locks, may sync a page: not for hot paths.  unit and help of a series that exists
+ * stay as they are.  It survives a crash of the process at once, a power loss after the next sync.
+ * RONDO_E_NAME, _TOO_LONG, _NO_SCHEMA, _FULL, _KIND (exists as another kind, or a COUNTER for a
+ * schema without sums), _READ_ONLY, _NOMEM, _IO, _INVALID (no such kind, too).
  */
 RONDO_API int rondo_series_register(rondo_store *store, const struct rondo_series_def *def,
 				    rondo_series **series);
@@ -399,10 +463,15 @@ RONDO_API int rondo_series_register(rondo_store *store, const struct rondo_serie
  * it or its slot is reclaimed.  To be called by, or after, the series' writer.  Recording through
  * the handle afterwards gives RONDO_E_RETIRED, until the series is registered again; once the slot
  * may be reclaimed (reclaim_delay_ns later) the handle must not be used, it may be another's.
+ * now_ns: by the clock that rondo_consolidate() is told.  Retiring twice is no error, and keeps the
+ * first time.  RONDO_E_READ_ONLY.
  */
 RONDO_API int rondo_series_retire(rondo_store *store, rondo_series *series, uint64_t now_ns);
 
-/* The identity of a registered series. */
+/*
+ * The identity of a registered series, for rondo_read(); 0 for NULL.  It is good in any process,
+ * and after reopening, until the slot gets another owner.
+ */
 RONDO_API rondo_id rondo_series_id(rondo_store *store, const rondo_series *series);
 
 /* What the directory says of a series. Pointers as documented where one is handed out. */
@@ -421,7 +490,11 @@ struct rondo_series_info {
 	uint64_t retired_at_ns;
 };
 
-/* The identity of the series with this name and these labels (kind, unit, help are ignored). */
+/*
+ * The identity of the series with this name and these labels (kind, unit, help are ignored), live
+ * or retired.  Looks through the directory: ask once, keep the id.
+ * RONDO_E_NOT_FOUND, _NAME, _TOO_LONG.
+ */
 RONDO_API int rondo_series_find(rondo_store *store, const struct rondo_series_def *def,
 				rondo_id *id);
 
@@ -431,8 +504,9 @@ typedef struct rondo_iter rondo_iter;
  * Iterates over the series (live and retired) that match a Prometheus selector:
  * name{a="b",c!="d",e=~"f|g",h!~"i"}; every part is optional, NULL or "" matches all.  Regular
  * expressions are POSIX extended and anchored at both ends; a label that a series does not have is
- * "".  __name__ is the name.  The order is that of schemas, then of slots.
- * RONDO_E_SELECTOR: detail (may be NULL) says where and why.
+ * "".  __name__ is the name.  The order is that of schemas, then of slots.  *iter is the caller's,
+ * to be ended.
+ * RONDO_E_SELECTOR: detail (may be NULL) says where and why.  RONDO_E_NOMEM, _FAILED.
  */
 RONDO_API int rondo_iter_begin(rondo_store *store, const char *selector, rondo_iter **iter,
 			       char *detail, size_t detail_size);
@@ -442,6 +516,8 @@ RONDO_API int rondo_iter_begin(rondo_store *store, const char *selector, rondo_i
  * this iterator.  Set info->size first.  A series that is registered meanwhile may or may not come.
  */
 RONDO_API int rondo_iter_next(rondo_iter *iter, struct rondo_series_info *info);
+
+/* Frees the iterator and the strings that it handed out.  NULL is allowed. */
 RONDO_API void rondo_iter_end(rondo_iter *iter);
 
 /* ------------------------------------------------------------------------------------------ */
@@ -453,13 +529,21 @@ RONDO_API void rondo_iter_end(rondo_iter *iter);
 /* The largest increment that rondo_add() takes, so that a tick's sum stays finite. */
 #define RONDO_ADD_MAX 1e300
 
-/* The parts of record and add beyond the current tick; call the inline functions instead. */
+/*
+ * The parts of record and add beyond the current tick, and the ways out with an error; call the
+ * inline functions instead.
+ */
 RONDO_API int rondo_record_slow(rondo_series *series, uint64_t ts_ns, double value);
 RONDO_API int rondo_add_slow(rondo_series *series, uint64_t ts_ns, double delta);
 
 /*
- * GAUGE: sets the value of the tick that ts_ns lies in.  value: finite.  No allocation, no lock, no
- * system call, wait-free.  RONDO_E_VALUE, _KIND, _TOO_OLD, _FUTURE, _RETIRED; refusals are counted.
+ * GAUGE: sets the value of the tick that ts_ns lies in; the last one within a tick stays.  value:
+ * finite.  ts_ns: at most max_ahead ahead of now, and in a window of the first upper tier that is
+ * not closed yet, as it is for the grace at least (in a schema of one tier: still in the ring); it
+ * need not grow from call to call.  No allocation, no lock, no system call, wait-free.
+ * By the series' thread.  Readers see it at once.  A refused sample changes nothing and is counted
+ * in rondo_store_info(): it is safe to ignore what this returns.
+ * RONDO_E_KIND, _VALUE, _RETIRED, _FUTURE, _TOO_OLD, found in this order.
  */
 static inline int rondo_record(rondo_series *series, uint64_t ts_ns, double value)
 {
@@ -503,21 +587,24 @@ static inline int rondo_add(rondo_series *series, uint64_t ts_ns, double delta)
 }
 
 /*
- * COUNTER from a cumulative reading, 0 to RONDO_ADD_MAX: adds what it grew by since the last one.  The
- * first reading after open or registration is the baseline and adds nothing; one that is smaller
- * than the last is a reset, and counts from 0.  A refused reading leaves the last one as it was.
- * Otherwise as rondo_add(); don't mix the two on one series.
+ * COUNTER from a cumulative reading, 0 to RONDO_ADD_MAX: adds what it grew by since the last one.
+ * The first reading after open or registration is the baseline and adds nothing; one that is
+ * smaller than the last is a reset, and counts from 0.  A refused reading leaves the last one as
+ * it was.  Otherwise as rondo_add(); don't mix the two on one series.
  */
 RONDO_API int rondo_record_total(rondo_series *series, uint64_t ts_ns, double total);
 
 /*
- * HISTOGRAM: counts a value into its bucket of the tick.  value: finite.  Otherwise as rondo_add().
+ * HISTOGRAM: counts a value into its bucket of the tick.  value: finite; it goes into the first
+ * bucket whose bound is not below it.  Bucket, sum and count change, count last; a reader that
+ * comes in between leaves the tick out.  Guarantees and errors as rondo_record().
  */
 RONDO_API int rondo_observe(rondo_series *series, uint64_t ts_ns, double value);
 
 /*
- * HISTOGRAM: adds what was counted elsewhere: counts[n_bounds + 1] per bucket, and the sum of the
- * values, finite.  All zero says "known, and none".  Otherwise as rondo_add().
+ * HISTOGRAM: adds what was counted elsewhere: counts[n_bounds + 1] per bucket, not cumulative, and
+ * the sum of the values, finite.  All zero says "known, and none".  Guarantees and errors as
+ * rondo_record().
  */
 RONDO_API int rondo_observe_counts(rondo_series *series, uint64_t ts_ns, const uint64_t *counts,
 				   double sum);
@@ -525,7 +612,8 @@ RONDO_API int rondo_observe_counts(rondo_series *series, uint64_t ts_ns, const u
 /*
  * Records values[i] (GAUGE) or adds it (COUNTER) to series[i] for i < n, all at one time, of any
  * schemas of any stores.  Faster than a loop.  A refused sample does not stop the others: returns
- * the first error, and *refused (may be NULL) how many there were.  Same guarantees as record.
+ * the first error; *refused (may be NULL) is how many there were, in either case.
+ * Guarantees and errors of each as rondo_record(); RONDO_E_KIND for a HISTOGRAM.
  */
 RONDO_API int rondo_record_batch(rondo_series *const *series, const double *values, size_t n,
 				 uint64_t ts_ns, size_t *refused);
@@ -534,8 +622,11 @@ RONDO_API int rondo_record_batch(rondo_series *const *series, const double *valu
  * The maintenance tick: closes every window of the upper tiers that ended more than the schema's
  * grace before now_ns, finest tier first, oldest window first, and prepares the next rows for the
  * writers.  Call it about once a second; calling it late or seldom costs nothing but lateness, as
- * long as the finest tier still holds the data.  budget: at most about that many series windows,
- * then RONDO_MORE; 0 is no limit.  Safe beside writers.  RONDO_E_READ_ONLY, _CORRUPT, _FAILED.
+ * long as the finest tier still holds the data.  now_ns: the time; it may go back, see Clock steps
+ * above.  budget: at most about that many windows of a series, then RONDO_MORE: call again, with
+ * the same or a later now; 0 is no limit.  No allocation; a system call per file, to see its size.
+ * Safe beside writers.
+ * RONDO_E_READ_ONLY, _FAILED, _INVALID (now_ns 0).
  */
 RONDO_API int rondo_consolidate(rondo_store *store, uint64_t now_ns, uint64_t budget);
 
@@ -545,10 +636,10 @@ RONDO_API int rondo_consolidate(rondo_store *store, uint64_t now_ns, uint64_t bu
 #define RONDO_TIER_AUTO UINT32_MAX
 
 /*
- * What to read.  Points whose window starts in [start_ns, end_ns); end_ns 0 is no limit.
- * tier: index, finest is 0, or RONDO_TIER_AUTO: for each stretch of time the finest tier that still
- * has it, whole windows, never overlapping.  step_ns (AUTO only): no tier finer than the coarsest
- * whose interval is <= step_ns; 0 is the finest.
+ * What to read, of all reading calls.  Points whose window starts in [start_ns, end_ns); end_ns 0
+ * is no limit.  tier: index, finest is 0, or RONDO_TIER_AUTO: for each stretch of time the finest
+ * tier that still has it, whole windows, never overlapping.  step_ns (AUTO only): no tier finer
+ * than the coarsest whose interval is <= step_ns; 0 is the finest.
  */
 struct rondo_range {
 	size_t size;
@@ -567,9 +658,10 @@ struct rondo_point {
 };
 
 /*
- * Reads points of one series in order of time into points[cap]; *n says how many.  When *n == cap
- * there may be more: go on from the last point's ts_ns + its tier's interval.  A tick or window
- * without data has no point.  Lock-free; the writer may be live, in this process or another.
+ * Reads points of one series in order of time into points[cap]; *n says how many.  cap: 1 or more;
+ * when *n == cap there may be more: go on from the last point's ts_ns + its tier's interval.  A
+ * tick or window without data has no point; the newest tick may still change.  No lock, no
+ * allocation, no system call; the writer may be live, in this process or another.
  * RONDO_E_NOT_FOUND: the series is gone, or the tier or function doesn't exist there
  * (rondo_store_schema() tells); RONDO_E_KIND: total or rate of a GAUGE, anything of a HISTOGRAM.
  */
@@ -593,14 +685,18 @@ struct rondo_histogram {
 RONDO_API int rondo_read_histogram(rondo_store *store, rondo_id id, const struct rondo_range *range,
 				   struct rondo_histogram *out, size_t cap, size_t *n);
 
-/* Adds the counts and the sum of one histogram to another's, of the same bounds; exact. */
+/*
+ * Adds the counts, the sum and the known ticks of one histogram to another's, of the same bounds,
+ * over time or over series; exact.  `to` keeps its ts_ns and tier.  Pure; any thread.
+ */
 RONDO_API void rondo_histogram_merge(struct rondo_histogram *to,
 				     const struct rondo_histogram *from);
 
 /*
  * The value below which the share q (0 to 1) of what was counted lies, right to the bucket: linear
  * within it, as PromQL's histogram_quantile() does; the last bound if it lies above all bounds.
- * bounds[n_bounds] are the schema's.  RONDO_E_NOT_FOUND: nothing was counted.  RONDO_E_INVALID.
+ * bounds[n_bounds] are the schema's.  Pure; any thread.  RONDO_E_NOT_FOUND: nothing was counted.
+ * RONDO_E_INVALID: q is out of its range.
  */
 RONDO_API int rondo_histogram_quantile(const struct rondo_histogram *histogram,
 				       const double *bounds, uint32_t n_bounds, double q,
@@ -637,11 +733,14 @@ RONDO_API int rondo_cursor_begin(rondo_store *store, uint32_t schema, uint32_t t
 				 uint64_t start_ns, struct rondo_cursor *cursor);
 
 /*
- * The next closed windows: up to cap of them into samples[], series by series, each in order of time;
- * *n says how many.  RONDO_MORE: call again; 0: all that is closed by now has been handed out.
- * function as in rondo_range; series that don't have it are left out.  What rondo_consolidate()
- * has not closed yet is not handed out; what the ring has let go of is counted in cursor->skipped.
- * Lock-free, also beside a live writer.  RONDO_E_INVALID: the cursor is another store's.
+ * The next closed windows: up to cap of them into samples[], series by series, each in order of
+ * time; *n says how many.  RONDO_MORE: call again; 0: all that is closed by now has been handed
+ * out.  function as in rondo_range; series that don't have it, and histograms, are left out.  What
+ * rondo_consolidate() has not closed yet is not handed out; what the ring has let go of is counted
+ * in cursor->skipped.  No lock; the store may be open read-only, and its writer live.  Save the
+ * cursor after what it has handed out is safe: then a crash repeats some windows and leaves out
+ * none.
+ * RONDO_E_INVALID: the cursor is another store's.  RONDO_E_FAILED: go on from the saved cursor.
  */
 RONDO_API int rondo_drain(rondo_store *store, struct rondo_cursor *cursor,
 			  enum rondo_function function, struct rondo_sample *samples, size_t cap,
