@@ -69,11 +69,82 @@ static int at_tick(rondo_series *series, uint64_t ts_ns, double value)
 	return err ? series_refuse(series, err) : 0;
 }
 
+/*
+ * While a value is being counted, the count's slot holds a note of what is going on: a NaN, so that
+ * the tick is not taken for complete, with the bucket and what of the state before tells whether the bucket
+ * and the sum have been added to yet.  So whoever comes after a kill, or in between, can tell what is there.
+ *   63:50 the mark; 49:44 the bucket; 43:22 low bits of the count; 21:0 hash of the sum's bits
+ */
+#define NOTE_MARK      UINT64_C(0x7ffc000000000000)
+#define NOTE_MARK_MASK UINT64_C(0xfffc000000000000)
+#define NOTE_MASK      ((UINT64_C(1) << 22) - 1)
+
+static uint64_t sum_hash(double sum)
+{
+	return bits_of(sum) * UINT64_C(0x9e3779b97f4a7c15) >> 42; /* Fibonacci hashing, 22 bits */
+}
+
+static uint64_t note(uint32_t bucket, double count, double sum)
+{
+	return NOTE_MARK | (uint64_t)bucket << 44 | ((uint64_t)count & NOTE_MASK) << 22 |
+	       sum_hash(sum);
+}
+
+static bool is_note(uint64_t bits)
+{
+	return (bits & NOTE_MARK_MASK) == NOTE_MARK;
+}
+
+/*
+ * Makes of buckets and sum, found beside a note, the histogram before or after the value that it is of.
+ * False if they fit neither, as may be after a power loss.
+ */
+static bool settle(uint64_t bits, struct rondo_histogram *h, double total)
+{
+	uint32_t bucket = bits >> 44 & 63;
+	uint64_t before = bits >> 22 & NOTE_MASK;
+	bool sum_before = sum_hash(h->sum) == (bits & NOTE_MASK);
+
+	h->count = total;
+	if (((uint64_t)total & NOTE_MASK) == before)
+		return sum_before;
+	if (total < 1 || ((uint64_t)(total - 1) & NOTE_MASK) != before ||
+	    bucket > RONDO_BOUNDS_MAX || h->buckets[bucket] < 1)
+		return false;
+	if (sum_before) {
+		h->buckets[bucket]--;
+		h->count--;
+	}
+	return true;
+}
+
+/* After a kill in the middle of rondo_observe(): the tick as it was before or after it. */
+static bool put_right(const struct schema *schema, const rondo_series *series, uint64_t bits)
+{
+	struct rondo_histogram h = { .sum = double_of(load_relaxed(
+					     slot_of_lane(series, sum_lane(schema)))) };
+	double total = 0;
+
+	for (uint32_t b = 0; b <= schema->n_bounds; b++) {
+		h.buckets[b] = double_of(load_relaxed(slot_of_lane(series, b)));
+		total += h.buckets[b];
+	}
+	if (!settle(bits, &h, total))
+		return false;
+	for (uint32_t b = 0; b <= schema->n_bounds; b++)
+		store_release(slot_of_lane(series, b), bits_of(h.buckets[b]));
+	store_release(slot_of_lane(series, count_lane(schema)), bits_of(h.count));
+	return true;
+}
+
 /* Buckets that the tick has not seen yet are 0, not unknown, once it is known at all. */
 static void know_all(const struct schema *schema, const rondo_series *series)
 {
-	if (value_known(load_relaxed(slot_of_lane(series, count_lane(schema)))))
+	uint64_t *count = slot_of_lane(series, count_lane(schema)), bits = load_relaxed(count);
+
+	if (likely(value_known(bits)) || (is_note(bits) && put_right(schema, series, bits)))
 		return;
+	store_release(count, RONDO_EMPTY);
 	for (uint32_t lane = 0; lane < count_lane(schema); lane++)
 		store_release(slot_of_lane(series, lane), 0);
 }
@@ -82,14 +153,22 @@ RONDO_API int rondo_observe(rondo_series *series, uint64_t ts_ns, double value)
 {
 	int err = at_tick(series, ts_ns, value);
 	const struct schema *schema;
+	uint64_t *count, *sum;
+	uint32_t bucket;
+	double before;
 
 	if (err)
 		return err;
 	schema = schema_of(series);
 	know_all(schema, series);
-	add_to(slot_of_lane(series, bucket_of(schema, value)), 1);
-	add_to(slot_of_lane(series, sum_lane(schema)), value);
-	add_to(slot_of_lane(series, count_lane(schema)), 1);
+	bucket = bucket_of(schema, value);
+	sum = slot_of_lane(series, sum_lane(schema));
+	count = slot_of_lane(series, count_lane(schema));
+	before = value_known(load_relaxed(count)) ? double_of(load_relaxed(count)) : 0;
+	store_release(count, note(bucket, before, double_of(load_relaxed(sum))));
+	add_to(slot_of_lane(series, bucket), 1);
+	add_to(sum, value);
+	store_release(count, bits_of(before + 1));
 	return 0;
 }
 
@@ -122,12 +201,18 @@ static bool cells_read(const struct schema *schema, uint32_t t, uint32_t slot,
 {
 	const struct tier *tier = &schema->tiers[t];
 	uint32_t first = slot * tier->lanes_each;
+	struct disk_cell *count = &cells->lane[count_lane(schema)];
+	const struct disk_cell *now = cell_at(tier, number, first + count_lane(schema));
 
 	/* count first, the opposite of the writing order: what it counted is in the buckets then */
 	for (uint32_t lane = tier->lanes_each; lane-- > 0;)
 		if (!cell_read(cell_at(tier, number, first + lane), generation_bits | number,
 			       t == 0, &cells->lane[lane]))
 			return false;
+	/* a note tells of the buckets only if it was there all the time */
+	for (unsigned int k = 0; k < CELL_TICKS; k++)
+		if (is_note(count->v[k]) && load_acquire(&now->v[k]) != count->v[k])
+			count->v[k] = RONDO_EMPTY;
 	return true;
 }
 
@@ -140,7 +225,8 @@ static bool cells_histogram(const struct schema *schema, uint32_t t, const struc
 	uint64_t known = t ? ticks_of_cover(&schema->tiers[t], cover_get(count->tail, k)) : 1;
 	double total = 0;
 
-	if (!known || !value_known(count->v[k]) || !value_known(sum->v[k]))
+	if (!known || !value_known(sum->v[k]) ||
+	    !(value_known(count->v[k]) || (t == 0 && is_note(count->v[k]))))
 		return false;
 	for (uint32_t b = 0; b <= schema->n_bounds; b++) {
 		if (!value_known(cells->lane[b].v[k]))
@@ -148,9 +234,11 @@ static bool cells_histogram(const struct schema *schema, uint32_t t, const struc
 		out->buckets[b] = double_of(cells->lane[b].v[k]);
 		total += out->buckets[b];
 	}
-	out->count = double_of(count->v[k]);
 	out->sum = double_of(sum->v[k]);
 	out->known = known > UINT32_MAX ? UINT32_MAX : (uint32_t)known;
+	if (is_note(count->v[k]))
+		return settle(count->v[k], out, total);
+	out->count = double_of(count->v[k]);
 	return total == out->count;
 }
 
