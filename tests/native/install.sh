@@ -26,6 +26,8 @@ for f in include/rondo.h lib/librondo.a "lib/librondo.so.$version" "lib/$soname"
 	 share/doc/rondo/examples/vmm_loop.c; do
 	ok "$prefix/$f is there" test -e "$dest$prefix/$f"
 done
+is "$(cd "$dest$prefix/share/man" && find . -type f -printf '%f\n' | sort)" \
+	"$(find "$SRC/docs/man" -name '*.[1-8]' -printf '%f\n' | sort)" "every manual page is there"
 if [ -e "$BUILD/bin/rondo-bpfd" ]; then
 	ok "rondo-bpfd is in sbin" test -x "$dest$prefix/sbin/rondo-bpfd"
 else
