@@ -69,19 +69,31 @@ pic = $(patsubst %.c,$(OUT)/obj/%.pic.o,$(1))
 ALL :=
 PUBLIC_INCLUDE := -Ilib/include
 
+# deps, test and demo install what is missing; what is there is for the makes that they start to see.
+ifneq ($(if $(MAKECMDGOALS),$(filter-out deps test demo,$(MAKECMDGOALS)),all),)
 include lib/build.mk
 include bpf/build.mk
 include userspace/build.mk
 include vmm-demo/build.mk
 include tools/build.mk
 include tests/build.mk
+endif
 
 .PHONY: all
 all: $(ALL) ## build everything (no root, no network)
 
-.PHONY: deps demo lint
+# These use all CPUs, unless they were told a number.
+JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+.PHONY: deps test demo lint
 deps: ## install what build, test and demo need (Debian 12, root, network)
 	$(Q)tools/deps.sh
+
+test: ## install what is missing, build, pass all tests
+	$(Q)tools/deps.sh --for test
+	$(Q)$(MAKE) $(JOBS) all unit-tests
+	$(Q)$(if $(SANITIZE),,$(MAKE) $(JOBS) SANITIZE=address$(comma)undefined unit-tests)
+	$(Q)$(MAKE) -j1 test-run
 
 demo: ## install what is missing, build, and watch a real VM for ten seconds
 	$(Q)tools/deps.sh --for demo

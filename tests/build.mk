@@ -81,18 +81,9 @@ SUITES_UNIT = $(UNIT_BUILT:%=unit:%) $(UNIT_ABSENT)
 SUITES_ASAN = $(patsubst $(OUT)/tests/%,asan:$(OUT)/address-undefined/tests/%,$(UNIT_BUILT))
 SUITES_NATIVE = $(NATIVE:%=native:%)
 SUITES_NESTED = nested:tests/nested/run.sh
-# make test uses all CPUs, unless it was told a number.
-JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-.PHONY: unit-tests test test-unit test-native test-nested test-bare bench ground-shell
+.PHONY: unit-tests test-unit test-native test-nested test-bare bench ground-shell
 unit-tests: $(UNIT_BUILT)
-
-# What is installed by deps is seen by the makes that follow.
-test: ## install what is missing, build, pass all tests
-	$(Q)tools/deps.sh --for test
-	$(Q)$(MAKE) $(JOBS) all unit-tests
-	$(Q)$(if $(SANITIZE),,$(MAKE) $(JOBS) SANITIZE=address$(comma)undefined unit-tests)
-	$(Q)$(MAKE) -j1 test-run
 
 .PHONY: test-run
 test-run:
