@@ -16,6 +16,9 @@ const volatile __u32 no_entry = 0; /* kvm_entry and kvm_exit never fire here */
 /* Written by userspace while we run: CLOCK_REALTIME - CLOCK_MONOTONIC, so that ticks are the wall's. */
 __u64 wall_offset;
 
+/* Set once all programs are attached: no slot before, or its first events would be half of them. */
+__u32 active;
+
 /* Losses, by enum rbpf_lost. Written by many CPUs, so by atomic adds alone. */
 __u64 lost[RBPF_LOST_NR];
 

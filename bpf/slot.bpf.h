@@ -211,9 +211,12 @@ static __always_inline struct rbpf_slot *slot_current(struct kvm_vcpu *vcpu, u32
 						      u32 *number)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct thread_slot *thread = bpf_task_storage_get(&threads, task, 0, 0);
+	struct thread_slot *thread;
 	struct rbpf_slot *s;
 
+	if (!active)
+		return NULL;
+	thread = bpf_task_storage_get(&threads, task, 0, 0);
 	if (!thread)
 		thread = bpf_task_storage_get(&threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!thread) {

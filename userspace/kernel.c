@@ -168,6 +168,7 @@ enum status kernel_start(struct kernel *k)
 
 	if (err)
 		return fail("the BPF programs can't be attached", err);
+	__atomic_store_n(&k->skel->bss->active, 1, __ATOMIC_RELEASE);
 	err = seed(k);
 	if (err)
 		log_line("vCPUs that run already are seen at their next KVM_RUN only: %s",
