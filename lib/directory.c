@@ -274,10 +274,16 @@ static int register_key(struct rondo_store *store, const struct rondo_series_def
 	if (index_find(store, key, len, &schema, &slot))
 		return register_again(schema, slot, def, series);
 	key_parse(key, len, &parsed);
-	for (uint32_t i = 0; i < store->n_schemas; i++)
-		if ((def->kind == RONDO_HISTOGRAM) == (store->schemas[i].n_bounds > 0) &&
-		    selector_matches(store->schemas[i].selector, &parsed))
-			return register_new(&store->schemas[i], def, key, len, series);
+	for (uint32_t i = 0; i < store->n_schemas; i++) {
+		int match;
+
+		schema = &store->schemas[i];
+		if ((def->kind == RONDO_HISTOGRAM) != (schema->n_bounds > 0))
+			continue;
+		match = selector_matches(schema->selector, &parsed);
+		if (match)
+			return match < 0 ? match : register_new(schema, def, key, len, series);
+	}
 	return RONDO_E_NO_SCHEMA;
 }
 

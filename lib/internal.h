@@ -224,7 +224,7 @@ int key_parse(const char *text, size_t len, struct key *key);
 
 /* selector.c */
 int selector_parse(const char *text, struct selector **out, char *detail, size_t size);
-bool selector_matches(const struct selector *selector, const struct key *key);
+int selector_matches(const struct selector *selector, const struct key *key);
 void selector_free(struct selector *selector);
 
 /* schema.c */

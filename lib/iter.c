@@ -68,10 +68,15 @@ RONDO_API int rondo_iter_next(rondo_iter *iter, struct rondo_series_info *info)
 		const struct schema *schema = &iter->store->schemas[iter->schema];
 
 		while (iter->slot < __atomic_load_n(&schema->used, __ATOMIC_ACQUIRE)) {
-			uint32_t slot = iter->slot++;
+			uint32_t slot = iter->slot;
+			int match = 0;
 
-			if (entry_read(schema, slot, &iter->copy) ||
-			    !selector_matches(iter->selector, &iter->copy.key))
+			if (!entry_read(schema, slot, &iter->copy))
+				match = selector_matches(iter->selector, &iter->copy.key);
+			if (match < 0)
+				return match;
+			iter->slot++;
+			if (!match)
 				continue;
 			fill(iter, schema, slot, info);
 			return 1;

@@ -40,17 +40,21 @@ static void skip_space(struct parser *parser)
 		parser->p++;
 }
 
-/* [a-zA-Z_][a-zA-Z0-9_]* (and : if asked) as a new string; NULL if there is none, or no memory. */
-static char *identifier(struct parser *parser, bool colon)
+/* [a-zA-Z_][a-zA-Z0-9_]* (and : if asked) as a new string; NULL if there is none here. */
+static int identifier(struct parser *parser, bool colon, char **name)
 {
 	const char *from = parser->p;
 
+	*name = NULL;
 	if (isdigit((unsigned char)*parser->p))
-		return NULL;
+		return 0;
 	while (isalnum((unsigned char)*parser->p) || *parser->p == '_' ||
 	       (colon && *parser->p == ':'))
 		parser->p++;
-	return parser->p == from ? NULL : strndup(from, (size_t)(parser->p - from));
+	if (parser->p == from)
+		return 0;
+	*name = strndup(from, (size_t)(parser->p - from));
+	return *name ? 0 : RONDO_E_NOMEM;
 }
 
 static int quoted(struct parser *parser, char **value)
@@ -138,7 +142,9 @@ static int parse_matcher(struct parser *parser)
 
 	if (!m)
 		return RONDO_E_NOMEM;
-	m->label = identifier(parser, false);
+	err = identifier(parser, false, &m->label);
+	if (err)
+		return err;
 	if (!m->label)
 		return syntax(parser, "a label name");
 	skip_space(parser);
@@ -160,9 +166,12 @@ static int parse_matcher(struct parser *parser)
 static int parse(struct parser *parser)
 {
 	char *name;
+	int err;
 
 	skip_space(parser);
-	name = identifier(parser, true);
+	err = identifier(parser, true, &name);
+	if (err)
+		return err;
 	if (name) {
 		struct matcher *m = append(parser->selector);
 
@@ -178,8 +187,7 @@ static int parse(struct parser *parser)
 	if (*parser->p == '{') {
 		parser->p++;
 		for (skip_space(parser); *parser->p != '}'; skip_space(parser)) {
-			int err = parse_matcher(parser);
-
+			err = parse_matcher(parser);
 			if (err)
 				return err;
 			skip_space(parser);
@@ -228,39 +236,43 @@ static const char *label_value(const struct key *key, const char *label)
  * Anchored at both ends: the match is the leftmost and longest one (POSIX), so it is all of the
  * value if any is.  No ^( and )$ around the expression: "a)|b(c)" would break out of them.
  */
-static bool matches_whole(const regex_t *regex, const char *value)
+static int matches_whole(const regex_t *regex, const char *value)
 {
 	regmatch_t match;
+	int err = regexec(regex, value, 1, &match, 0);
 
-	return regexec(regex, value, 1, &match, 0) == 0 && match.rm_so == 0 &&
-	       value[match.rm_eo] == '\0';
+	if (err)
+		return err == REG_NOMATCH ? 0 : RONDO_E_NOMEM;
+	return match.rm_so == 0 && value[match.rm_eo] == '\0';
 }
 
-bool selector_matches(const struct selector *selector, const struct key *key)
+static int matches(const struct matcher *m, const char *value)
+{
+	int whole;
+
+	switch ((enum match_op)m->op) {
+	case MATCH_EQ:
+		return !strcmp(value, m->value);
+	case MATCH_NE:
+		return strcmp(value, m->value) != 0;
+	case MATCH_RE:
+	case MATCH_NRE:
+		whole = matches_whole(&m->regex, value);
+		return whole < 0 || m->op == MATCH_RE ? whole : !whole;
+	}
+	return 0;
+}
+
+/* 1, 0, or RONDO_E_NOMEM: regular expressions need memory to match, too. */
+int selector_matches(const struct selector *selector, const struct key *key)
 {
 	for (size_t i = 0; i < selector->n; i++) {
-		const struct matcher *m = &selector->m[i];
-		const char *value = label_value(key, m->label);
-		bool ok = false;
+		int ok = matches(&selector->m[i], label_value(key, selector->m[i].label));
 
-		switch ((enum match_op)m->op) {
-		case MATCH_EQ:
-			ok = !strcmp(value, m->value);
-			break;
-		case MATCH_NE:
-			ok = strcmp(value, m->value) != 0;
-			break;
-		case MATCH_RE:
-			ok = matches_whole(&m->regex, value);
-			break;
-		case MATCH_NRE:
-			ok = !matches_whole(&m->regex, value);
-			break;
-		}
-		if (!ok)
-			return false;
+		if (ok <= 0)
+			return ok;
 	}
-	return true;
+	return 1;
 }
 
 void selector_free(struct selector *selector)
