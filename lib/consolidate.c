@@ -500,6 +500,17 @@ static void prefault(struct schema *schema, uint64_t now)
 	}
 }
 
+/* What time it is, for the writers; they need it whether the budget lasts or not. */
+static void set_now(struct schema *schema, uint64_t now)
+{
+	if (now < schema->now)
+		store_relaxed(&schema->steps_back, schema->steps_back + 1);
+	store_relaxed(&schema->now, now);
+	set_closed(schema, schema->closed_until);
+	if (schema->n_tiers == 1)
+		slab_set_closed(&schema->tiers[0], now > schema->grace ? now - schema->grace : 0);
+}
+
 RONDO_API int rondo_consolidate(rondo_store *store, uint64_t now_ns, uint64_t budget)
 {
 	int err;
@@ -511,16 +522,11 @@ RONDO_API int rondo_consolidate(rondo_store *store, uint64_t now_ns, uint64_t bu
 	budget = budget ? budget : UINT64_MAX;
 	pthread_mutex_lock(&store->lock);
 	err = store_check(store);
+	for (uint32_t i = 0; !err && i < store->n_schemas; i++)
+		set_now(&store->schemas[i], now_ns);
 	for (uint32_t i = 0; !err && i < store->n_schemas; i++) {
 		struct schema *schema = &store->schemas[i];
 
-		if (now_ns < schema->now)
-			store_relaxed(&schema->steps_back, schema->steps_back + 1);
-		store_relaxed(&schema->now, now_ns);
-		set_closed(schema, schema->closed_until);
-		if (schema->n_tiers == 1)
-			slab_set_closed(&schema->tiers[0],
-					now_ns > schema->grace ? now_ns - schema->grace : 0);
 		for (uint32_t t = 1; t < schema->n_tiers; t++) {
 			if (!close_tier(schema, t, now_ns, &budget)) {
 				err = RONDO_MORE;

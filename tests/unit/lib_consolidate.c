@@ -383,6 +383,141 @@ START_TEST(core_consolidated_after_reopening)
 }
 END_TEST
 
+/* ---- too late ---- */
+
+/* The finest ring as it must be: which tick is known, and which cells a later lap has taken. */
+struct lap {
+	double value[TICKS_MAX];
+	bool known[TICKS_MAX];
+	uint64_t cell[64]; /* 1 + the number of the cell in each place */
+	uint64_t rows;
+};
+
+static bool lap_holds(const struct lap *lap, uint64_t tick)
+{
+	return lap->known[tick] && lap->cell[tick / 6 % lap->rows] == 1 + tick / 6;
+}
+
+static void lap_record(struct lap *lap, uint64_t tick, double value)
+{
+	lap->value[tick] = value;
+	lap->known[tick] = true;
+	lap->cell[tick / 6 % lap->rows] = 1 + tick / 6;
+}
+
+/*
+ * Consolidated when the finest tier has let go of some of it: a window that is closed late holds what
+ * was left, and says how many ticks that were; one that is closed stays as it is.
+ */
+START_TEST(limits_consolidated_too_late)
+{
+	static const struct rondo_tier tiers[] = {
+		{ .interval_ns = SEC, .retention_ns = 26 * SEC },
+		{ .interval_ns = 10 * SEC,
+		  .retention_ns = 10 * TICKS_MAX * SEC,
+		  .functions = ALL_FUNCTIONS },
+	};
+	struct rondo_schema schema = schema_of_tiers("late", tiers, 2, 1);
+	const char *path = in_scratch("late");
+	static struct lap lap;
+
+	schema.max_ahead_ns = 1000 * SEC;
+	for (int round = 0; round < 60; round++) {
+		static double sums[TICKS_MAX / 10], counts[TICKS_MAX / 10];
+		rondo_store *store = create(path, &schema, 1);
+		rondo_series *c = counter(store, "c");
+		uint64_t base = T0 / (60 * SEC) * (60 * SEC), gap = 1 + random_below(60);
+
+		memset(&lap, 0, sizeof(lap));
+		memset(sums, 0, sizeof(sums));
+		memset(counts, 0, sizeof(counts));
+		lap.rows = 7;
+		consolidate(store, base);
+		for (uint64_t i = 0; i < 1500; i++) {
+			if (!random_below(200))
+				i += random_below(100);
+			if (random_below(5)) {
+				ck_ok(rondo_add(c, base + i * SEC, (double)(i + 1)));
+				lap_record(&lap, i, (double)(i + 1));
+			}
+			if (random_below(gap))
+				continue;
+			if (!random_below(4)) {
+				ck_ok(rondo_store_close(store));
+				store = create(path, &schema, 1);
+				c = counter(store, "c");
+			}
+			consolidate(store, base + i * SEC);
+			for (uint64_t w = 0; (w + 1) * 10 + 6 <= i; w++) {
+				bool stored = counts[w] > 0;
+
+				for (uint64_t t = w * 10; t < w * 10 + 10 && !stored; t++) {
+					if (!lap_holds(&lap, t))
+						continue;
+					sums[w] += lap.value[t];
+					counts[w]++;
+				}
+			}
+		}
+		for (uint64_t w = 0; w < LENGTH(sums); w++) {
+			rondo_id id = id_of_name(store, "c");
+
+			if (!counts[w]) {
+				ck_absent(store, id, 1, RONDO_FN_COUNT, base + w * 10 * SEC);
+				continue;
+			}
+			ck_value(store, id, 1, RONDO_FN_COUNT, base + w * 10 * SEC, counts[w]);
+			ck_value(store, id, 1, RONDO_FN_SUM, base + w * 10 * SEC, sums[w]);
+		}
+		ck_ok(rondo_store_close(store));
+		remove_tree(path);
+	}
+}
+END_TEST
+
+/* A budget that the first schema uses up: the second one's series may still be recorded. */
+START_TEST(errors_small_budget_left_the_second_schema_behind)
+{
+	struct rondo_schema schemas[] = { schema_of_tiers("first", tiers_small, 2, 10),
+					  schema_of_tiers("second", tiers_small, 2, 10) };
+	uint64_t later = T0 + 3600 * SEC;
+	rondo_store *store;
+	char name[16];
+
+	schemas[0].selector = "{__name__=~\"a.*\"}";
+	store = create(in_scratch("budget"), schemas, 2);
+	consolidate(store, T0);
+	for (int i = 0; i < 10; i++) {
+		snprintf(name, sizeof(name), "a%d", i);
+		ck_ok(rondo_record(gauge(store, name), T0, 1));
+	}
+	ck_err(rondo_consolidate(store, later, 3), RONDO_MORE);
+	ck_ok(rondo_record(gauge(store, "b"), later, 1));
+	while (rondo_consolidate(store, later, 3) == RONDO_MORE)
+		;
+	ck_value(store, id_of_name(store, "a9"), 1, RONDO_FN_COUNT, T0, 1);
+	ck_ok(rondo_store_close(store));
+}
+END_TEST
+
+START_TEST(errors_of_arguments)
+{
+	const struct rondo_schema schema = schema_small(1);
+	rondo_store *store = create(in_scratch("arguments"), &schema, 1);
+
+	ck_err(rondo_consolidate(NULL, T0, 0), RONDO_E_INVALID);
+	ck_err(rondo_consolidate(store, 0, 0), RONDO_E_INVALID);
+	/* times at both ends of what there is */
+	ck_ok(rondo_consolidate(store, 1, 0));
+	ck_ok(rondo_consolidate(store, UINT64_MAX / 2, 0));
+	ck_ok(rondo_consolidate(store, T0, 0));
+	ck_ok(rondo_record(gauge(store, "g"), T0, 1));
+	consolidate(store, T0 + 60 * SEC);
+	ck_value(store, id_of_name(store, "g"), 1, RONDO_FN_COUNT, T0, 1);
+	ck_ok(rondo_store_close(store));
+}
+END_TEST
+
 int main(void)
 {
 	const struct test_entry tests[] = {
@@ -390,6 +525,9 @@ int main(void)
 		{ core_consolidated_seldom, 'C' },
 		{ core_consolidated_with_small_budgets, 'C' },
 		{ core_consolidated_after_reopening, 'C' },
+		{ limits_consolidated_too_late, 'L' },
+		{ errors_small_budget_left_the_second_schema_behind, 'E' },
+		{ errors_of_arguments, 'E' },
 	};
 
 	return run_suite("lib_consolidate", tests, LENGTH(tests));
