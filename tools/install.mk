@@ -8,6 +8,10 @@ install_programs = $(foreach p,$(filter $(OUT)/bin/%,$(ALL)),\
 	755:$(p):$(if $(filter %/rondo-bpfd,$(p)),$(sbindir),$(bindir))/$(notdir $(p)))
 install_man = $(foreach m,$(wildcard docs/man/*.[1-8]),\
 	644:$(m):$(mandir)/man$(subst .,,$(suffix $(m)))/$(notdir $(m)))
+# A page of several calls is found under each of their names, which its NAME line lists.
+install_man_links = $(foreach m,$(wildcard docs/man/*.3),$(foreach name,\
+	$(filter-out $(basename $(notdir $(m))),$(shell sed -n '/^\.SH NAME/{n;s/ \\-.*//;s/,//g;p;q}' $(m))),\
+	link:$(notdir $(m)):$(mandir)/man3/$(name).3))
 install_docs = $(foreach d,$(wildcard README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE docs/*.md),\
 	644:$(d):$(docdir)/$(notdir $(d)))
 install_examples = $(foreach e,$(wildcard lib/examples/*.[ch]),\
@@ -18,7 +22,7 @@ install_library = 644:lib/include/rondo.h:$(includedir)/rondo.h \
 	link:librondo.so.$(VERSION):$(libdir)/$(LIB_SONAME) \
 	link:$(LIB_SONAME):$(libdir)/librondo.so \
 	pc:lib/librondo.pc.in:$(libdir)/pkgconfig/librondo.pc
-INSTALLED = $(install_programs) $(install_library) $(install_man) $(install_docs) $(install_examples)
+INSTALLED = $(install_programs) $(install_library) $(install_man) $(install_man_links) $(install_docs) $(install_examples)
 
 .PHONY: install uninstall
 install: all ## copy programs, library, header, manual pages to DESTDIR/prefix

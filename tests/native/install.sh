@@ -23,7 +23,7 @@ version=$(printf '#include <rondo.h>\nRONDO_VERSION\n' | gcc -E -P -I "$SRC/lib/
 soname=librondo.so.${version%%.*}
 for f in include/rondo.h lib/librondo.a "lib/librondo.so.$version" "lib/$soname" lib/librondo.so \
 	 lib/pkgconfig/librondo.pc bin/rondo-bpf-cli bin/rondo-vmm share/doc/rondo/LICENSE-MIT \
-	 share/doc/rondo/examples/vmm_loop.c; do
+	 share/doc/rondo/examples/vmm_loop.c share/man/man3/rondo.3 share/man/man3/rondo_store_open.3; do
 	ok "$prefix/$f is there" test -e "$dest$prefix/$f"
 done
 is "$(cd "$dest$prefix/share/man" && find . -type f -printf '%f\n' | sort)" \
