@@ -82,6 +82,8 @@ struct owner {
 	uint32_t issued; /* when its registration began, in the suite's own count */
 	bool gone;       /* another has its slot */
 	bool retired;
+	bool touched[MODEL_TICKS /
+		     6]; /* finest cells that a call that was killed may have entered */
 	union {
 		struct {
 			struct held tick[MODEL_TICKS];
@@ -97,14 +99,18 @@ struct owner {
 
 enum call { CALL_NONE, CALL_RECORD, CALL_REGISTER, CALL_RETIRE, CALL_CONSOLIDATE, CALL_OTHER };
 
+/* What a suite wants to be told of. */
+typedef void call_hook(enum call call);
+
 struct model {
-	uint32_t now;          /* tick */
-	uint32_t consolidated; /* the last now that consolidate() was told and returned 0 for */
+	uint32_t now;           /* tick */
+	uint32_t consolidated;  /* the last now that consolidate() was told and returned 0 for */
+	uint32_t consolidating; /* the last that it was told at all */
 	uint32_t n_owners;
 	int current[MODEL_KEYS]; /* owner; -1: none */
 	struct {
-		enum call call; /* that has not returned */
-		uint32_t key, tick;
+		enum call call;           /* that has not returned */
+		uint32_t key, tick, held; /* of a recording: how many values the tick held */
 		double value;
 	} flight;
 	struct owner owner[MODEL_OWNERS];
@@ -116,7 +122,8 @@ struct world {
 	rondo_store *store;
 	rondo_series *handle[MODEL_KEYS];
 	uint32_t clock; /* the suite's count, see owner.issued */
-	bool timely;    /* never lets the finest ring run over before it is consolidated */
+	call_hook *on_call;
+	bool timely; /* never lets the finest ring run over before it is consolidated */
 };
 
 static UNUSED uint64_t model_ns(uint32_t tick)
@@ -140,7 +147,7 @@ static UNUSED void key_name(uint32_t key, char name[8])
 		 key_is_histogram(key) ? 'h'
 		 : key_is_counter(key) ? 'c'
 				       : 'g',
-		 key);
+		 key % 1000); /* what the compiler can see to fit */
 }
 
 static UNUSED struct model *model_new(void)
@@ -155,7 +162,7 @@ static UNUSED struct model *model_new(void)
 static UNUSED void model_reset(struct model *model)
 {
 	model->now = 20;
-	model->consolidated = 0;
+	model->consolidated = model->consolidating = 0;
 	model->n_owners = 0;
 	for (int key = 0; key < MODEL_KEYS; key++)
 		model->current[key] = -1;
@@ -223,7 +230,8 @@ static UNUSED void owner_add(struct model *model, uint32_t key, rondo_id id, uin
 	owner->id = id;
 	owner->key = key;
 	owner->issued = issued;
-	model->current[key] = (int)model->n_owners++;
+	model->current[key] = (int)model->n_owners;
+	__atomic_store_n(&model->n_owners, model->n_owners + 1, __ATOMIC_RELEASE);
 }
 
 static UNUSED struct owner *owner_current(struct model *model, uint32_t key)
@@ -278,6 +286,8 @@ static UNUSED void flight_begin(struct world *w, enum call call, uint32_t key, u
 	w->model->flight.tick = tick;
 	w->model->flight.value = value;
 	__atomic_store_n(&w->model->flight.call, call, __ATOMIC_RELEASE);
+	if (w->on_call)
+		w->on_call(call);
 }
 
 static UNUSED void flight_end(struct world *w)
@@ -316,6 +326,10 @@ static UNUSED void do_record(struct world *w, uint32_t key)
 		tick = tick + 3 - (uint32_t)random_below(12);
 	if (tick >= MODEL_TICKS || !held_room(owner, tick))
 		return;
+	/* a handle that is at a tick may go on with it, closed or not: limits are checked on entry */
+	if (w->timely && tick + MODEL_GRACE < w->model->consolidated)
+		return;
+	w->model->flight.held = MODEL_VALUES - held_room(owner, tick);
 	flight_begin(w, CALL_RECORD, key, tick, value);
 	err = record_to(w->handle[key], key, model_ns(tick) + random_below(SEC), value);
 	need(!err || err == RONDO_E_TOO_OLD, "record: %s", rondo_strerror(err));
@@ -392,6 +406,7 @@ static UNUSED void do_consolidate(struct world *w, uint64_t budget)
 	int err;
 
 	flight_begin(w, CALL_CONSOLIDATE, 0, w->model->now, 0);
+	w->model->consolidating = w->model->now;
 	do
 		err = rondo_consolidate(w->store, model_ns(w->model->now), budget);
 	while (err == RONDO_MORE && w->timely);

@@ -219,6 +219,21 @@ static UNUSED void check_scalar(rondo_store *store, const struct owner *owner)
 
 /* ---- histograms ---- */
 
+static UNUSED bool counts_equal(const struct counts *a, const struct rondo_histogram *b)
+{
+	return a->bucket[0] == b->buckets[0] && a->bucket[1] == b->buckets[1] &&
+	       a->bucket[2] == b->buckets[2] && a->sum == b->sum &&
+	       a->bucket[0] + a->bucket[1] + a->bucket[2] == b->count;
+}
+
+static UNUSED struct counts counts_add(struct counts a, const struct counts *b)
+{
+	for (int i = 0; i < 3; i++)
+		a.bucket[i] += b->bucket[i];
+	a.sum += b->sum;
+	return a;
+}
+
 /*
  * Buckets and sum lie in different cells, and nothing ties them together but that the buckets add up
  * to the count, which cells of different moments may do by chance. So what holds after a power loss
