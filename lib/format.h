@@ -14,6 +14,7 @@
 
 #define FORMAT_VERSION 1u
 #define FORMAT_ENDIAN  0x01020304u
+#define FORMAT_SWAPPED 0x04030201u /* how the other byte order's marker reads */
 
 #define STORE_FILE    "store.rondo"
 #define STORE_MAGIC   "RONDOSTO"

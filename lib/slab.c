@@ -69,14 +69,15 @@ static int header_check(const struct disk_slab *header, const struct disk_slab *
 	if (memcmp(header->magic, SLAB_MAGIC, sizeof(header->magic)))
 		return fail(detail, size, RONDO_E_CORRUPT, "%s: not a slab", name);
 	if (header->endian != FORMAT_ENDIAN)
-		return fail(detail, size, RONDO_E_ENDIAN, "%s: byte order marker 0x%08x", name,
-			    header->endian);
+		return fail(detail, size,
+			    header->endian == FORMAT_SWAPPED ? RONDO_E_ENDIAN : RONDO_E_CORRUPT,
+			    "%s: byte order marker 0x%08x", name, header->endian);
+	if (header->crc != crc32c(0, header, offsetof(struct disk_slab, crc)))
+		return fail(detail, size, RONDO_E_CORRUPT, "%s: wrong checksum", name);
 	if (header->version != FORMAT_VERSION)
 		return fail(detail, size, RONDO_E_VERSION,
 			    "%s: format version %u, this library has %u", name, header->version,
 			    FORMAT_VERSION);
-	if (header->crc != crc32c(0, header, offsetof(struct disk_slab, crc)))
-		return fail(detail, size, RONDO_E_CORRUPT, "%s: wrong checksum", name);
 	if (memcmp(header, expected, sizeof(*header)))
 		return fail(detail, size, RONDO_E_CORRUPT, "%s: belongs to another store or tier",
 			    name);

@@ -24,8 +24,9 @@ static int copy_whole(const struct disk_superblock *sb, char *detail, size_t siz
 	if (memcmp(sb->magic, STORE_MAGIC, sizeof(sb->magic)))
 		return fail(detail, size, RONDO_E_CORRUPT, "%s: no superblock", STORE_FILE);
 	if (sb->endian != FORMAT_ENDIAN)
-		return fail(detail, size, RONDO_E_ENDIAN, "%s: byte order marker 0x%08x",
-			    STORE_FILE, sb->endian);
+		return fail(detail, size,
+			    sb->endian == FORMAT_SWAPPED ? RONDO_E_ENDIAN : RONDO_E_CORRUPT,
+			    "%s: byte order marker 0x%08x", STORE_FILE, sb->endian);
 	if (sb->crc != crc32c(0, sb, offsetof(struct disk_superblock, crc)))
 		return fail(detail, size, RONDO_E_CORRUPT, "%s: superblock: wrong checksum",
 			    STORE_FILE);

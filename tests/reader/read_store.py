@@ -19,6 +19,7 @@ import sys
 
 EMPTY = 0x7FF7524F4E444F00
 ORDER = 0x01020304
+SWAPPED = 0x04030201
 KINDS = {1: "gauge", 2: "counter", 3: "histogram"}
 FUNCTIONS = ("avg", "min", "max", "last", "sum", "count", "total", "rate", "histogram")
 SUM, MIN, MAX, LAST, TOTAL = range(5)  # lanes, as bits of a tier's set
@@ -151,12 +152,12 @@ class Slab:
         magic, order, version = file.get("8sII", 0)
         if magic != b"RONDOSLB":
             raise corrupt(f"{path}: magic")
-        if order != ORDER:
+        if order == SWAPPED:
             raise StoreError("RONDO_E_ENDIAN", path)
-        if version != 1:
-            raise StoreError("RONDO_E_VERSION", path)
         if not file.checked(0, 512):
             raise corrupt(f"{path}: checksum of the header")
+        if version != 1:
+            raise StoreError("RONDO_E_VERSION", path)
         want = (store.uuid, schema.index, tier.number, tier.interval, tier.rows, self.lanes, size)
         if file.get("16sIIQIIQ", 16) != want:
             raise corrupt(f"{path}: of another store, schema or tier")
@@ -225,18 +226,19 @@ class Store:
         """Where the valid copy with the higher sequence is."""
         file = self.file
         found = []
-        seen = False
+        seen = swapped = False
         for at in (0, 4096):
             if file.size < at + 512:
                 continue
             magic, order = file.get("8sI", at)
             seen = seen or any(file.bytes(at, 512))
-            if magic == b"RONDOSTO" and order == int.from_bytes(struct.pack("<I", ORDER), "big"):
-                raise StoreError("RONDO_E_ENDIAN", file.path)
-            if magic == b"RONDOSTO" and file.checked(at, 512):
+            swapped = swapped or magic == b"RONDOSTO" and order == SWAPPED
+            if magic == b"RONDOSTO" and order == ORDER and file.checked(at, 512):
                 found.append((file.u64(at + 24), at))
         if not seen:
             raise StoreError("RONDO_E_NOT_FOUND", f"{file.path} has no superblock")
+        if not found and swapped:
+            raise StoreError("RONDO_E_ENDIAN", file.path)
         if not found:
             raise corrupt(f"{file.path}: both superblocks")
         return max(found)[1]
