@@ -52,6 +52,23 @@ for vcpu in 0 1; do
 	     jq '[.series[].points[][1]] | add | floor')
 	within "$((ns / 1000000))" 4250 750 "vCPU $vcpu: about 4 s in KVM_RUN, ms"
 done
+# ---- the program in docs/EMBEDDING.md ---------------------------------------------------------
+
+# shellcheck disable=SC2016 # the marks of a block of code
+sed -n '/^```c$/,/^```$/p' "$SRC/docs/EMBEDDING.md" | sed '1d;$d' >"$T/embedding.c"
+ok "the program in EMBEDDING.md compiles" gcc -std=gnu11 -Wall -Wextra -Wshadow -Werror -I "$SRC/lib/include" \
+	-o "$T/embedding" "$T/embedding.c" "$BUILD/lib/librondo.a" -pthread
+start embedding "$T/embedding" "$T/embedded"
+wait_for 20 sh -c "$cli query --json '$T/embedded' jobs_total | grep -q '\[1'" || bail "it records" "$(cat "$T/embedding.err")"
+kill -TERM "$pid"
+finish "$pid" 20
+is "$?" 0 "SIGTERM ends it well"
+is "$(sed -n 's/ bytes for .*//p' "$T/embedding.out")" "$(cat "$T/embedded"/* | wc -c)" "the files are as large as it planned"
+ok "it counted two workers' jobs" sh -c "$cli query --json --function sum '$T/embedded' jobs_total |
+	jq -e '[.series[] | [.points[][1]] | add] | length == 2 and all(. > 0)'"
+is "$("$cli" list --json "$T/embedded" | jq -r '[.series[].kind] | sort | join(" ")')" \
+	"counter counter histogram histogram" "and kept histograms of them"
+
 "$bin/live_reader" "$T/none" x 1 >/dev/null 2>"$T/err"
 is "$?" 1 "live_reader on what is no store"
 ok "says so" grep -q "not found" "$T/err"
