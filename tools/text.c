@@ -169,5 +169,13 @@ int function_find(const char *name)
 
 const char *kind_name(enum rondo_kind kind)
 {
-	return kind == RONDO_GAUGE ? "gauge" : kind == RONDO_COUNTER ? "counter" : "?";
+	switch (kind) {
+	case RONDO_GAUGE:
+		return "gauge";
+	case RONDO_COUNTER:
+		return "counter";
+	case RONDO_HISTOGRAM:
+		return "histogram";
+	}
+	return "?";
 }

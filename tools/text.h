@@ -43,7 +43,7 @@ const char *function_name(enum rondo_function function);
 /* The function of a name, or -1. */
 int function_find(const char *name);
 
-/* "gauge", "counter"; "?" for numbers that are neither. */
+/* "gauge", "counter", "histogram"; "?" for other numbers. */
 const char *kind_name(enum rondo_kind kind);
 
 #endif
