@@ -281,7 +281,7 @@ static UNUSED double value_at(rondo_store *store, rondo_id id, uint32_t tier,
 		       #fn, (int)(tier), (int64_t)((ts)-T0) / (int64_t)MS, got_);                  \
 	} while (0)
 
-/* ---- random numbers: the same ones in every run (Marsaglia's xorshift64) ---- */
+/* ---- random numbers (Marsaglia's xorshift64): others with RONDO_TEST_SEED in the environment ---- */
 
 static uint64_t random_state = UINT64_C(88172645463325252);
 
@@ -310,9 +310,12 @@ static UNUSED int run_suite(const char *name, const struct test_entry *tests, si
 {
 	Suite *suite = suite_create(name);
 	TCase *cases[3] = { tcase_create("Core"), tcase_create("Limits"), tcase_create("Errors") };
+	const char *seed = getenv("RONDO_TEST_SEED");
 	SRunner *runner;
 	int failed;
 
+	if (seed)
+		random_state ^= strtoull(seed, NULL, 0) << 1;
 	for (int i = 0; i < 3; i++) {
 		tcase_add_unchecked_fixture(cases[i], scratch_make, scratch_remove);
 		suite_add_tcase(suite, cases[i]);
