@@ -67,6 +67,10 @@ $(MAKE_STORE): private LIBS = -lm -pthread
 $(MAKE_STORE): $(call objects,tests/helpers/make_store.c) $(LIB_A)
 	$(link)
 
+# Also linked with librrd: GPL, so this suite is never installed.
+UNIT_RRD := $(OUT)/tests/lib_rrd
+$(UNIT_RRD): private LIBS += $(shell $(PKG_CONFIG) --libs librrd 2>/dev/null)
+
 # Without clang or bpftool there is no collector, and its suites count as skipped.
 ifeq ($(HAVE_BPF),0)
 UNIT_BUILT := $(filter-out $(UNIT_COLLECTOR),$(UNIT))
@@ -74,6 +78,10 @@ UNIT_ABSENT := $(patsubst $(OUT)/tests/%,'absent:%:rondo-bpfd is not built: no c
 else
 UNIT_BUILT := $(UNIT)
 UNIT_ABSENT :=
+endif
+ifeq ($(HAVE_RRD),)
+UNIT_BUILT := $(filter-out $(UNIT_RRD),$(UNIT_BUILT))
+UNIT_ABSENT += 'absent:lib_rrd:not compared with rrdtool: librrd-dev is not here'
 endif
 
 RUN = BUILD=$(abspath $(OUT)) tests/run.sh
