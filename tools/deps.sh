@@ -22,7 +22,7 @@ libbpf-dev       build  loads BPF programs
 libelf-dev       build  libbpf needs it
 zlib1g-dev       build  libbpf needs it
 check            test   the unit tests are Check suites
-librrd-dev       test   the store's results are compared with rrdtool's
+librrd-dev       test   results are compared with those of rrdtool; make bench measures it
 python3          test   a second reader of stores, so that librondo does not check itself
 jq               test   reads the JSON that the tools print
 busybox-static   test   the nested ground is booted with it
