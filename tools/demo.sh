@@ -92,7 +92,8 @@ elsewhere()
 	"$SRC/tests/nested/ground.sh" demo
 	status=$?
 	[ $status != 77 ] || die "nothing here can run a VM; what is missing is listed above"
-	exit $status
+	[ $status = 0 ] || die "status $status in the nested ground"
+	exit 0
 }
 
 wait_for_line()
