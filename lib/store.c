@@ -170,6 +170,15 @@ static int mark_dirty(struct rondo_store *store, const struct rondo_open_opts *o
 		   : 0;
 }
 
+/* At once: else a forked child that lives on would keep it, with its copy of the descriptor. */
+static void unlock(const struct rondo_store *store)
+{
+	struct flock lock = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+
+	if (!store->read_only)
+		fcntl(store->fd, F_OFD_SETLK, &lock);
+}
+
 static void store_free(struct rondo_store *store)
 {
 	for (uint32_t i = 0; store->schemas && i < store->n_schemas; i++)
@@ -180,8 +189,10 @@ static void store_free(struct rondo_store *store)
 		sigbus_remove(store->map);
 		munmap(store->map, store->file_size);
 	}
-	if (store->fd >= 0)
+	if (store->fd >= 0) {
+		unlock(store);
 		close(store->fd);
+	}
 	if (store->dir_fd >= 0)
 		close(store->dir_fd);
 	pthread_mutex_destroy(&store->lock);
