@@ -238,29 +238,48 @@ static double total_before(struct view *view, uint32_t slot, uint64_t first)
 /* ---- the calls ---- */
 
 /*
+ * The tick from which on the ring holds all; false if it is empty.  A writer that enters the next cell, or
+ * was killed while it did, has already emptied the oldest one, whose tag is the last to change.
+ */
+static bool totals_start(const struct view *view, uint64_t *tick)
+{
+	const struct ring *ring = &view->ring;
+	uint64_t lowest, highest, number, rows = view->tier->rows;
+	const struct disk_cell *cell;
+	struct disk_cell copy;
+
+	if (!ring_bounds(ring, 0, &lowest, &highest))
+		return false;
+	number = highest + 1 > rows ? highest + 1 - rows : 0;
+	number = number > lowest ? number : lowest;
+	cell = cell_at(ring->tier, number, ring->lane);
+	if (load_acquire(&cell->tag) == (ring->generation_bits | number) &&
+	    !cell_read(cell, ring->generation_bits | number, true, &copy))
+		number++;
+	*tick = number * CELL_TICKS;
+	return true;
+}
+
+/*
  * Totals of the finest tier begin where its ring surely does.  If the writer has meanwhile let go of
  * what they were computed from: once more, and nothing rather than wrong totals if it is that fast.
  */
 static bool read_totals(struct view *view, uint32_t slot, uint64_t first, uint64_t end,
 			struct output *out)
 {
-	uint64_t lowest, highest, from, rows = view->tier->rows;
+	uint64_t start, from;
 	size_t n = out->n;
 	bool all;
 
 	for (int tries = 0; tries < 20; tries++) {
-		if (!ring_bounds(&view->ring, 0, &lowest, &highest))
+		if (!totals_start(view, &start))
 			return true;
-		from = (highest + 1 > rows ? highest + 1 - rows : 0) * CELL_TICKS;
-		if (from < lowest * CELL_TICKS)
-			from = lowest * CELL_TICKS;
-		if (from < first)
-			from = first;
+		from = start > first ? start : first;
 		view->total = total_before(view, slot, from);
 		all = read_windows(view, from, end, out);
-		if (!ring_bounds(&view->ring, 0, &lowest, &highest))
+		if (!totals_start(view, &start))
 			return true;
-		if (highest < rows || (highest + 1 - rows) * CELL_TICKS <= from)
+		if (start <= from)
 			return all;
 		out->n = n;
 	}
