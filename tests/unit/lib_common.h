@@ -21,7 +21,7 @@
 
 #define MS        UINT64_C(1000000)
 #define SEC       UINT64_C(1000000000)
-#define T0        (UINT64_C(1700000000) * SEC) /* divides by 1, 2, 4, 5, 10 s; a past that stores take */
+#define T0        (UINT64_C(1700000000) * SEC) /* a multiple of 1, 2, 5, 10 s */
 #define UNUSED    __attribute__((unused))
 #define LENGTH(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -41,7 +41,7 @@
 
 #define ck_ok(call) ck_err(call, RONDO_OK)
 
-/* ---- scratch: in memory where there is /dev/shm; made and removed outside of the forked tests ---- */
+/* ---- scratch: in memory if there is /dev/shm; made and removed outside of the tests ---- */
 
 static char scratch[64];
 
@@ -281,7 +281,7 @@ static UNUSED double value_at(rondo_store *store, rondo_id id, uint32_t tier,
 		       #fn, (int)(tier), (int64_t)((ts)-T0) / (int64_t)MS, got_);                  \
 	} while (0)
 
-/* ---- random numbers (Marsaglia's xorshift64): others with RONDO_TEST_SEED in the environment ---- */
+/* ---- random numbers (Marsaglia's xorshift64); RONDO_TEST_SEED gives others ---- */
 
 static uint64_t random_state = UINT64_C(88172645463325252);
 

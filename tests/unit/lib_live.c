@@ -571,12 +571,16 @@ static void *registering(void *arg)
 
 START_TEST(core_many_threads)
 {
-	const struct rondo_schema schema = schema_short(WRITERS * EACH + 4);
+	struct rondo_schema schemas[] = { schema_short(WRITERS * EACH), schema_short(4) };
 	pthread_t threads[WRITERS + 4];
 	const struct timespec duration = { 1, 500000000 };
 	int n = 0;
 
-	shared.store = create(in_scratch("threads"), &schema, 1);
+	/* only the others' slots change hands: a writer may be kept waiting after it has retired one */
+	schemas[0].selector = "m";
+	schemas[0].on_full = RONDO_ON_FULL_REFUSE;
+	schemas[1].name = "others";
+	shared.store = create(in_scratch("threads"), schemas, 2);
 	consolidate(shared.store, T0);
 	for (uintptr_t w = 0; w < WRITERS; w++)
 		pthread_create(&threads[n++], NULL, writing, (void *)w);
