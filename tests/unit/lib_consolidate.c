@@ -405,6 +405,21 @@ static void lap_record(struct lap *lap, uint64_t tick, double value)
 	lap->cell[tick / 6 % lap->rows] = 1 + tick / 6;
 }
 
+/* Windows of 10 ticks that ended 6 ticks ago and are not closed yet get what the ring holds of them. */
+static void lap_close(const struct lap *lap, uint64_t now, double *sums, double *counts)
+{
+	for (uint64_t w = 0; (w + 1) * 10 + 6 <= now; w++) {
+		bool stored = counts[w] > 0;
+
+		for (uint64_t t = w * 10; t < w * 10 + 10 && !stored; t++) {
+			if (!lap_holds(lap, t))
+				continue;
+			sums[w] += lap->value[t];
+			counts[w]++;
+		}
+	}
+}
+
 /*
  * Consolidated when the finest tier has let go of some of it: a window that is closed late holds what
  * was left, and says how many ticks that were; one that is closed stays as it is.
@@ -448,16 +463,7 @@ START_TEST(limits_consolidated_too_late)
 				c = counter(store, "c");
 			}
 			consolidate(store, base + i * SEC);
-			for (uint64_t w = 0; (w + 1) * 10 + 6 <= i; w++) {
-				bool stored = counts[w] > 0;
-
-				for (uint64_t t = w * 10; t < w * 10 + 10 && !stored; t++) {
-					if (!lap_holds(&lap, t))
-						continue;
-					sums[w] += lap.value[t];
-					counts[w]++;
-				}
-			}
+			lap_close(&lap, i, sums, counts);
 		}
 		for (uint64_t w = 0; w < LENGTH(sums); w++) {
 			rondo_id id = id_of_name(store, "c");
