@@ -18,6 +18,7 @@ struct ring_walk {
 	struct ring ring;
 	uint64_t next, last;
 	uint32_t absent; /* cells in a row that were not there */
+	uint32_t row;    /* where the next one's place is */
 };
 
 bool ring_bounds(const struct ring *ring, uint64_t from, uint64_t *lowest, uint64_t *highest);
