@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "create.h"
 #include "ring.h"
 
 struct copy {
@@ -165,7 +167,14 @@ static int copy_all(struct copy *copy, char *detail, size_t size)
 	return err ? fail(detail, size, err, "copy: %s", rondo_strerror(err)) : 0;
 }
 
-/* The source's schemas as they were asked for; to be freed with the tiers that they point to. */
+static void own_schemas_free(struct rondo_schema *schemas)
+{
+	if (schemas)
+		free((void *)schemas->tiers);
+	free(schemas);
+}
+
+/* The source's schemas as they were asked for. */
 static struct rondo_schema *own_schemas(rondo_store *store)
 {
 	struct rondo_schema *schemas = calloc(store->n_schemas, sizeof(*schemas));
@@ -181,7 +190,11 @@ static struct rondo_schema *own_schemas(rondo_store *store)
 		struct rondo_tier *own = tiers + (size_t)i * DISK_TIERS;
 
 		schemas[i].size = sizeof(schemas[i]);
-		rondo_store_schema(store, i, &schemas[i]);
+		if (rondo_store_schema(store, i, &schemas[i])) {
+			schemas->tiers = tiers;
+			own_schemas_free(schemas);
+			return NULL;
+		}
 		for (uint32_t t = 0; t < schema->n_tiers; t++)
 			own[t] = (struct rondo_tier){ schema->tiers[t].interval,
 						      schema->tiers[t].retention,
@@ -191,6 +204,20 @@ static struct rondo_schema *own_schemas(rondo_store *store)
 	return schemas;
 }
 
+/* Closes it; what was not finished must not pass for a copy. */
+static int finish(struct copy *copy, const char *path, const struct rondo_open_opts *opts,
+		  bool had_directory, int err)
+{
+	int closed;
+
+	if (err)
+		store_files_remove(copy->to, opts);
+	closed = rondo_store_close(copy->to);
+	if (err && !had_directory)
+		rmdir(path);
+	return err ? err : closed;
+}
+
 RONDO_API int rondo_store_copy(rondo_store *from, const char *path,
 			       const struct rondo_open_opts *opts, struct rondo_copy_report *report)
 {
@@ -198,7 +225,8 @@ RONDO_API int rondo_store_copy(rondo_store *from, const char *path,
 	struct rondo_open_opts create = { .size = sizeof(create) };
 	struct copy copy = { .from = from, .report = report ? report : &ignored };
 	struct rondo_schema *own = NULL;
-	int err, closed;
+	bool had_directory;
+	int err;
 
 	if (!from || !path || (opts && opts->size < sizeof(*opts)) ||
 	    copy.report->size < sizeof(*copy.report))
@@ -213,14 +241,11 @@ RONDO_API int rondo_store_copy(rondo_store *from, const char *path,
 			return RONDO_E_NOMEM;
 	}
 	*copy.report = (struct rondo_copy_report){ .size = copy.report->size };
+	had_directory = access(path, F_OK) == 0;
 	err = rondo_store_open(path, &create, &copy.to);
-	if (!err) {
-		err = copy_all(&copy, create.detail, create.detail_size);
-		closed = rondo_store_close(copy.to);
-		err = err ? err : closed;
-	}
-	if (own)
-		free((void *)own->tiers);
-	free(own);
+	if (!err)
+		err = finish(&copy, path, &create, had_directory,
+			     copy_all(&copy, create.detail, create.detail_size));
+	own_schemas_free(own);
 	return err;
 }

@@ -52,15 +52,15 @@ static int write_slabs(struct rondo_store *store, const struct disk_schema *disk
 	return 0;
 }
 
-/* What an unfinished creation leaves; the caller holds the lock, so nobody else is at it. */
-static void remove_files(struct rondo_store *store, const struct disk_schema *disk, uint32_t n)
+/* What a creation, or what was to follow it, leaves; under the lock, so nobody else is at it. */
+void store_files_remove(struct rondo_store *store, const struct rondo_open_opts *opts)
 {
 	unlinkat(store->dir_fd, STORE_FILE, 0);
-	for (uint32_t i = 0; i < n; i++) {
-		for (uint32_t t = 0; t < disk[i].n_tiers; t++) {
+	for (size_t i = 0; i < opts->n_schemas; i++) {
+		for (uint32_t t = 0; t < opts->schemas[i].n_tiers; t++) {
 			char name[96];
 
-			snprintf(name, sizeof(name), SLAB_NAME_FMT, disk[i].name, t);
+			snprintf(name, sizeof(name), SLAB_NAME_FMT, opts->schemas[i].name, t);
 			unlinkat(store->dir_fd, name, 0);
 		}
 	}
@@ -133,14 +133,15 @@ int store_files_create(struct rondo_store *store, const struct rondo_open_opts *
 	if (!err)
 		err = schemas_encode(opts, sb->entry_size, &disk, &n_series);
 	if (err) {
-		remove_files(store, NULL, 0);
+		unlinkat(store->dir_fd, STORE_FILE, 0); /* not yet more than that */
 		return err;
 	}
 	sb->file_size = directory_size(n_series, n, sb->entry_size);
 	err = write_store(store, disk, n, opts->mode ? opts->mode : 0644, opts->detail,
 			  opts->detail_size);
 	if (err)
-		remove_files(store, disk, n);
+		store_files_remove(store, opts);
+	store->created = !err;
 	free(disk);
 	return err;
 }

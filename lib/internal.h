@@ -154,6 +154,7 @@ struct rondo_store {
 	int dir_fd;
 	int fd;
 	bool read_only;
+	bool created; /* by this open */
 	bool failed;
 	uint32_t n_schemas;
 	uint32_t entry_size;

@@ -247,6 +247,8 @@ RONDO_API int rondo_store_open(const char *path, const struct rondo_open_opts *o
 		if (opts->detail && opts->detail_size && !opts->detail[0])
 			fail(opts->detail, opts->detail_size, err, "%s: %s", path,
 			     rondo_strerror(err));
+		if (store->created)
+			store_files_remove(store, opts);
 		store_free(store);
 		if (made)
 			rmdir(path);

@@ -67,6 +67,10 @@ $(MAKE_STORE): private LIBS = -lm -pthread
 $(MAKE_STORE): $(call objects,tests/helpers/make_store.c) $(LIB_A)
 	$(link)
 
+# This one counts, and fails, what the library allocates.
+HEAP := malloc calloc realloc aligned_alloc strdup strndup free
+$(OUT)/tests/lib_alloc: private LDFLAGS += $(HEAP:%=-Wl,--wrap=%)
+
 # Also linked with librrd: GPL, so this suite is never installed.
 UNIT_RRD := $(OUT)/tests/lib_rrd
 $(UNIT_RRD): private LIBS += $(shell $(PKG_CONFIG) --libs librrd 2>/dev/null)

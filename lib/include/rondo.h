@@ -354,7 +354,7 @@ struct rondo_copy_report {
  * other tiers, functions or max_series), entry_size, mode, detail; flags are ignored; NULL, or no
  * schemas: the same, a snapshot.  What is new in the schemas is computed as far as the finer tiers
  * reach back.  report may be NULL; set its size.  Takes the time and the memory of a store of that
- * size.  Errors as rondo_store_open(); a copy that failed half way is left there.
+ * size.  Errors as rondo_store_open(); a copy that fails leaves nothing there.
  */
 RONDO_API int rondo_store_copy(rondo_store *from, const char *path,
 			       const struct rondo_open_opts *opts,
