@@ -250,50 +250,64 @@ static double sum_of(struct view *view, uint64_t first, uint64_t end)
  * The total before tick `first`, from which on the ring holds all: that of the window which `first`
  * lies in, or of the next one that has a total, less what was added from `first` up to its end.  If
  * they are not closed yet, the latest total before, and what was added since.  Without any, all of
- * the history is in the ring.
+ * the history is in the ring.  *back: the tick from which on the ring was needed.  False if the writer was
+ * so fast that all windows' totals were overtaken while they were looked for.
  */
-static double total_before(struct view *view, uint32_t slot, uint64_t first)
+static bool total_before(struct view *view, uint32_t slot, uint64_t first, uint64_t *back)
 {
 	struct view upper = *view;
 	struct rondo_point point;
 	struct output out = { &point, 1, 0 };
-	uint64_t ratio, window, end;
+	uint64_t ratio, window;
 
 	view_tier(&upper, slot, 1);
 	ratio = upper.tier->ratio;
+	*back = first;
 	read_windows(&upper, first / ratio, UINT64_MAX, &out);
 	if (out.n) {
-		end = point.ts_ns / view->tier->interval + ratio;
-		point.value -= sum_of(view, first, end);
-		return point.value > 0 ? point.value : 0; /* the power took windows' totals */
+		view->total = point.value -
+			      sum_of(view, first, point.ts_ns / view->tier->interval + ratio);
+		if (view->total < 0)
+			view->total = 0; /* the power took windows' totals */
+		return true;
 	}
-	if (!ring_latest(&upper.ring, first / ratio, &window, &point.value))
-		return sum_of(view, 0, first);
-	return point.value + sum_of(view, (window + 1) * ratio, first);
+	if (ring_latest(&upper.ring, first / ratio, &window, &point.value)) {
+		*back = (window + 1) * ratio;
+		view->total = point.value + sum_of(view, *back, first);
+		return true;
+	}
+	*back = 0;
+	view->total = sum_of(view, 0, first);
+	return !ring_latest(&upper.ring, UINT64_MAX, &window, &point.value);
 }
 
 /* ---- the calls ---- */
 
 /*
- * The tick from which on the ring holds all; false if it is empty.  A writer that enters the next cell, or
- * was killed while it did, has already emptied the oldest one, whose tag is the last to change.
+ * The tick from which on the ring holds all; false if it is empty.  A writer that enters a cell, or was
+ * killed while it did, has already emptied the one in its place, whose tag is the last to change.
  */
 static bool totals_start(const struct view *view, uint64_t *tick)
 {
 	const struct ring *ring = &view->ring;
-	uint64_t lowest, highest, number, rows = view->tier->rows;
-	const struct disk_cell *cell;
-	struct disk_cell copy;
+	uint64_t lowest = UINT64_MAX, highest = 0, emptied = 0, rows = view->tier->rows;
 
-	if (!ring_bounds(ring, 0, &lowest, &highest))
+	for (uint32_t row = 0; row < rows; row++) {
+		const struct disk_cell *cell = cell_at(view->tier, row, ring->lane);
+		uint64_t tag = load_acquire(&cell->tag), number = cell_number(tag);
+
+		if (cell_generation_bits(tag) != ring->generation_bits || number % rows != row)
+			continue;
+		lowest = number < lowest ? number : lowest;
+		highest = number > highest ? number : highest;
+		if (load_acquire(&cell->tail) != tag && number + 1 > emptied)
+			emptied = number + 1;
+	}
+	if (lowest == UINT64_MAX)
 		return false;
-	number = highest + 1 > rows ? highest + 1 - rows : 0;
-	number = number > lowest ? number : lowest;
-	cell = cell_at(ring->tier, number, ring->lane);
-	if (load_acquire(&cell->tag) == (ring->generation_bits | number) &&
-	    !cell_read(cell, ring->generation_bits | number, true, &copy))
-		number++;
-	*tick = number * CELL_TICKS;
+	if (highest + 1 > rows + lowest)
+		lowest = highest + 1 - rows;
+	*tick = (lowest > emptied ? lowest : emptied) * CELL_TICKS;
 	return true;
 }
 
@@ -304,19 +318,19 @@ static bool totals_start(const struct view *view, uint64_t *tick)
 static bool read_totals(struct view *view, uint32_t slot, uint64_t first, uint64_t end,
 			struct output *out)
 {
-	uint64_t start, from;
+	uint64_t start, from, back, after;
 	size_t n = out->n;
-	bool all;
+	bool all, found;
 
 	for (int tries = 0; tries < 20; tries++) {
 		if (!totals_start(view, &start))
 			return true;
 		from = start > first ? start : first;
-		view->total = total_before(view, slot, from);
+		found = total_before(view, slot, from, &back);
 		all = read_windows(view, from, end, out);
-		if (!totals_start(view, &start))
+		if (!totals_start(view, &after))
 			return true;
-		if (start <= from)
+		if (found && after <= (back > start ? back : start))
 			return all;
 		out->n = n;
 	}
