@@ -47,9 +47,10 @@ if command -v groff >/dev/null; then
 else
 	skip "the pages render without warnings" "groff is not here"
 fi
+# The pages have a version instead of a date.
 if command -v mandoc >/dev/null; then
 	for page in "$man"/*; do
-		is "$(mandoc -Tlint -Wwarning "$page" 2>&1)" "" "$(basename "$page"): mandoc has no warning"
+		is "$(mandoc -Tlint -Wwarning "$page" 2>&1 | grep -v 'missing date')" "" "$(basename "$page"): mandoc has no warning"
 	done
 else
 	skip "mandoc has no warnings" "mandoc is not here"
