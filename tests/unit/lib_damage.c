@@ -130,7 +130,7 @@ static void read_view(rondo_store *store, rondo_id id, int view, struct reading 
 
 		points[i] = (struct rondo_point){ h->ts_ns, h->sum + 1e6 * h->buckets[0], h->tier,
 						  h->known };
-		ck_assert(h->buckets[0] + h->buckets[1] + h->buckets[2] == h->count);
+		expect(h->buckets[0] + h->buckets[1] + h->buckets[2] == h->count, "buckets");
 	}
 	reading->n[view] = n;
 }
@@ -200,25 +200,25 @@ static void compare(rondo_store *store, bool all, const char *what, long at)
 	static struct reading found[SERIES];
 	size_t n = read_whole(store, found);
 
-	ck_assert_msg(!all || n == n_whole, "%s, byte %ld: %zu series", what, at, n);
+	expect(!all || n == n_whole, "%s, byte %ld: %zu series", what, at, n);
 	for (size_t i = 0; i < n; i++) {
 		struct reading *is = &found[i], *was = whole;
 
 		while (was < whole + n_whole && strcmp(was->key, is->key) != 0)
 			was++;
-		ck_assert_msg(was < whole + n_whole, "%s, byte %ld: series %s", what, at, is->key);
+		expect(was < whole + n_whole, "%s, byte %ld: series %s", what, at, is->key);
 		for (int view = 0; view < VIEWS; view++) {
-			ck_assert_msg(!all || view % 3 == 2 || is->n[view] == was->n[view],
-				      "%s, byte %ld: %s: %zu points, not %zu", what, at, is->key,
-				      is->n[view], was->n[view]);
+			expect(!all || view % 3 == 2 || is->n[view] == was->n[view],
+			       "%s, byte %ld: %s: %zu points, not %zu", what, at, is->key,
+			       is->n[view], was->n[view]);
 			/* computed from ticks around it that may be lost, and shifted by those */
 			if (view % 3 != 1 && view / 3 == RONDO_FN_TOTAL && !all)
 				continue;
 			for (size_t p = 0; p < is->n[view]; p++)
-				ck_assert_msg(has_point(was, view, &is->points[view][p]),
-					      "%s, byte %ld: %s view %d: %" PRIu64 " %.17g", what,
-					      at, is->key, view, is->points[view][p].ts_ns,
-					      is->points[view][p].value);
+				expect(has_point(was, view, &is->points[view][p]),
+				       "%s, byte %ld: %s view %d: %" PRIu64 " %.17g", what, at,
+				       is->key, view, is->points[view][p].ts_ns,
+				       is->points[view][p].value);
 		}
 	}
 	read_rest(store);
@@ -287,8 +287,8 @@ static void turn_byte(const char *path, const struct part *part, long at, uint32
 
 	maps[part->file][at] = byte;
 	err = open_with(path, NULL, 0, flags, &store);
-	ck_assert_msg(err == (part->refused ? RONDO_E_CORRUPT : RONDO_OK), "%s, byte %ld: %d",
-		      part->what, at, err);
+	expect(err == (part->refused ? RONDO_E_CORRUPT : RONDO_OK), "%s, byte %ld: %d", part->what,
+	       at, err);
 	if (store)
 		compare(store, part->all, part->what, at);
 	if (store && !flags) {
@@ -302,12 +302,8 @@ static void turn_byte(const char *path, const struct part *part, long at, uint32
 	maps[part->file][at] = images[part->file].bytes[at];
 }
 
-/* The long form turns each byte; the short one each fifth or eleventh, others with another seed. */
 static void turn_all(const char *path, uint32_t flags)
 {
-	long stride = getenv("RONDO_TEST_LONG") ? 1 : flags ? 5 : 11;
-	long skip = (long)random_below((uint64_t)stride);
-
 	for (int i = 0; i < N_FILES; i++) {
 		int fd = open(file_of(path, i), O_RDWR | O_CLOEXEC);
 
@@ -316,7 +312,7 @@ static void turn_all(const char *path, uint32_t flags)
 		close(fd);
 	}
 	for (size_t p = 0; p < LENGTH(parts); p++)
-		for (long at = parts[p].from + skip; at < parts[p].to; at += parts[p].step * stride)
+		for (long at = parts[p].from; at < parts[p].to; at += parts[p].step)
 			turn_byte(path, &parts[p], at, flags);
 }
 
@@ -358,7 +354,7 @@ START_TEST(errors_bits_turned_in_cells)
 	const char *path = start("cells");
 	static struct reading found[SERIES];
 
-	for (int round = 0; round < 120; round++) {
+	for (int round = 0; round < 1000; round++) {
 		rondo_store *store;
 		size_t n;
 
@@ -379,9 +375,9 @@ START_TEST(errors_bits_turned_in_cells)
 					&r->points[i / POINTS % VIEWS][i % POINTS];
 
 				if (i % POINTS < r->n[i / POINTS % VIEWS])
-					ck_assert_msg(isfinite(p->value), "%g", p->value);
+					expect(isfinite(p->value), "%g", p->value);
 				if (i % POINTS && i % POINTS < r->n[i / POINTS % VIEWS])
-					ck_assert_uint_gt(p->ts_ns, p[-1].ts_ns);
+					expect(p->ts_ns > p[-1].ts_ns, "order");
 			}
 			read_rest(store);
 			if (round % 2 == 0)
@@ -403,8 +399,7 @@ static void any_open(const char *path, int error, int other, size_t length)
 		rondo_store *store = NULL;
 		int err = open_with(path, NULL, 0, flags[i], &store);
 
-		ck_assert_msg(err == error || err == other, "length %zu: %d, want %d", length, err,
-			      error);
+		expect(err == error || err == other, "length %zu: %d, want %d", length, err, error);
 		ck_assert_ptr_null(store);
 	}
 }
@@ -413,7 +408,7 @@ START_TEST(errors_cut_anywhere)
 {
 	const char *path = start("cut");
 
-	for (int round = 0; round < 400; round++) {
+	for (int round = 0; round < 1000; round++) {
 		int file = (int)random_below(N_FILES);
 		size_t length = random_below(images[file].size);
 
@@ -495,7 +490,7 @@ START_TEST(errors_cut_under_the_mapping)
 	const char *path = start("shrunk");
 
 	ck_assert_int_eq(sigaction(SIGBUS, &action, NULL), 0);
-	for (int round = 0; round < 300; round++) {
+	for (int round = 0; round < 1000; round++) {
 		int file = (int)random_below(N_FILES);
 		size_t length = random_below(images[file].size);
 		rondo_store *store = reopen(path, 0), *reader = reopen(path, RONDO_OPEN_READ_ONLY);
