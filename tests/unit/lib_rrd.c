@@ -222,7 +222,7 @@ static bool told_here_only(enum rondo_function function, uint64_t end)
 
 	if (function == RONDO_FN_MAX)
 		return one.counter;
-	return function == RONDO_FN_LAST && last >= one.begin &&
+	return function == RONDO_FN_LAST && last >= one.begin && last < one.begin + one.n &&
 	       isnan(one.values[last - one.begin]);
 }
 
