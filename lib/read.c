@@ -283,11 +283,26 @@ static bool total_before(struct view *view, uint32_t slot, uint64_t first, uint6
 
 /* ---- the calls ---- */
 
+/* The end of what is recorded: all ticks before the newest are done, if they come in order. */
+static uint64_t totals_end(const struct view *view, uint64_t highest)
+{
+	const struct ring *ring = &view->ring;
+	struct disk_cell copy;
+	unsigned int k = 0;
+
+	if (cell_read(cell_at(view->tier, highest, ring->lane), ring->generation_bits | highest,
+		      true, &copy))
+		for (k = CELL_TICKS; k && !value_known(copy.v[k - 1]);)
+			k--;
+	return highest * CELL_TICKS + k;
+}
+
 /*
- * The tick from which on the ring holds all; false if it is empty.  A writer that enters a cell, or was
- * killed while it did, has already emptied the one in its place, whose tag is the last to change.
+ * The tick from which on the ring holds all, and the newest cell; false if it is empty.  A writer
+ * that enters a cell, or was killed while it did, has already emptied the one in its place, whose tag
+ * is the last to change.
  */
-static bool totals_start(const struct view *view, uint64_t *tick)
+static bool totals_start(const struct view *view, uint64_t *tick, uint64_t *newest)
 {
 	const struct ring *ring = &view->ring;
 	uint64_t lowest = UINT64_MAX, highest = 0, emptied = 0, rows = view->tier->rows;
@@ -308,27 +323,31 @@ static bool totals_start(const struct view *view, uint64_t *tick)
 	if (highest + 1 > rows + lowest)
 		lowest = highest + 1 - rows;
 	*tick = (lowest > emptied ? lowest : emptied) * CELL_TICKS;
+	*newest = highest;
 	return true;
 }
 
 /*
  * Totals of the finest tier begin where its ring surely does.  If the writer has meanwhile let go of
  * what they were computed from: once more, and nothing rather than wrong totals if it is that fast.
+ * What is recorded during the call comes in the next one, as what lies before it was added up already.
  */
 static bool read_totals(struct view *view, uint32_t slot, uint64_t first, uint64_t end,
 			struct output *out)
 {
-	uint64_t start, from, back, after;
+	uint64_t start, from, back, after, newest, recorded;
 	size_t n = out->n;
 	bool all, found;
 
 	for (int tries = 0; tries < 20; tries++) {
-		if (!totals_start(view, &start))
+		if (!totals_start(view, &start, &newest))
 			return true;
+		recorded = totals_end(view, newest);
+		recorded = recorded < end ? recorded : end;
 		from = start > first ? start : first;
 		found = total_before(view, slot, from, &back);
-		all = read_windows(view, from, end, out);
-		if (!totals_start(view, &after))
+		all = read_windows(view, from, recorded, out);
+		if (!totals_start(view, &after, &newest))
 			return true;
 		if (found && after <= (back > start ? back : start))
 			return all;
