@@ -71,6 +71,23 @@ $(MAKE_STORE): $(call objects,tests/helpers/make_store.c) $(LIB_A)
 HEAP := malloc calloc realloc aligned_alloc strdup strndup free
 $(OUT)/tests/lib_alloc: private LDFLAGS += $(HEAP:%=-Wl,--wrap=%)
 
+# Fuzz targets: with libFuzzer for `make fuzz`, with a main that replays their corpus for `make test`.
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ := $(FUZZ_SRC:tests/fuzz/%.c=$(OUT)/fuzz/%)
+FUZZ_REPLAY := $(FUZZ_SRC:tests/fuzz/%.c=$(OUT)/tests/%)
+FUZZ_SECONDS ?= 60
+FUZZ_FLAGS := -std=gnu11 -O1 -g -D_GNU_SOURCE -fno-strict-aliasing \
+	-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+
+$(FUZZ_REPLAY): private LIBS = -lm -pthread
+$(FUZZ_REPLAY): $(OUT)/tests/%: $(OUT)/obj/tests/fuzz/%.o $(call objects,tests/fuzz/replay.c) $(LIB_A)
+	$(link)
+
+$(FUZZ): $(OUT)/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(wildcard lib/*.[ch] lib/include/*.h)
+	$(call say,FUZZ,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(FUZZ_FLAGS) $(PUBLIC_INCLUDE) -o $@ $< $(wildcard lib/*.c) -lm -pthread
+
 # Also linked with librrd: GPL, so this suite is never installed.
 UNIT_RRD := $(OUT)/tests/lib_rrd
 $(UNIT_RRD): private LIBS += $(shell $(PKG_CONFIG) --libs librrd 2>/dev/null)
@@ -94,8 +111,9 @@ SUITES_ASAN = $(patsubst $(OUT)/tests/%,asan:$(OUT)/address-undefined/tests/%,$(
 SUITES_NATIVE = $(NATIVE:%=native:%)
 SUITES_NESTED = nested:tests/nested/run.sh
 
-.PHONY: unit-tests test-unit test-native test-nested test-bare bench ground-shell
-unit-tests: $(UNIT_BUILT)
+.PHONY: unit-tests test-unit test-native test-nested test-bare bench fuzz ground-shell
+unit-tests: $(UNIT_BUILT) $(FUZZ_REPLAY)
+test-native: $(FUZZ_REPLAY)
 
 .PHONY: test-run
 test-run:
@@ -113,6 +131,13 @@ test-nested: all ## run the tests in the nested ground
 test-bare: ## build and test in an empty Debian 12 (root, network, debootstrap)
 	$(Q)tools/deps.sh --for bare
 	$(Q)BUILD=$(abspath $(OUT)) tests/bare.sh
+
+fuzz: $(FUZZ) ## run each fuzz target for FUZZ_SECONDS (60) seconds (clang)
+	$(Q)set -e; for f in $(notdir $(FUZZ)); do \
+		echo "$$f"; mkdir -p $(OUT)/fuzz/found/$$f; \
+		$(OUT)/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -verbosity=0 -print_final_stats=1 \
+			-artifact_prefix=$(OUT)/fuzz/$$f- $(OUT)/fuzz/found/$$f tests/fuzz/corpus/$$f; \
+	done
 
 ground-shell: all ## a shell in the nested ground
 	$(Q)BUILD=$(abspath $(OUT)) tests/nested/ground.sh shell
