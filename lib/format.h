@@ -166,4 +166,13 @@ _Static_assert(sizeof(double) == 8, "IEEE 754 binary64");
  */
 #define HISTOGRAM_LANES(n_bounds) ((n_bounds) + 3)
 
+/*
+ * What the count's slot of the finest tier holds while a value is being counted; a NaN.
+ *   63:50 the mark; 49:44 the bucket; 43:22 low bits of the count before; 21:0 hash of the sum
+ *   before: the high 22 bits of its own bits times 0x9e3779b97f4a7c15
+ */
+#define NOTE_MARK      UINT64_C(0x7ffc000000000000)
+#define NOTE_MARK_MASK UINT64_C(0xfffc000000000000)
+#define NOTE_MASK      ((UINT64_C(1) << 22) - 1)
+
 #endif /* RONDO_FORMAT_H */

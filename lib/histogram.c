@@ -72,13 +72,9 @@ static int at_tick(rondo_series *series, uint64_t ts_ns, double value)
 /*
  * While a value is being counted, the count's slot holds a note of what is going on: a NaN, so that
  * the tick is not taken for complete, with the bucket and what of the state before tells whether the bucket
- * and the sum have been added to yet.  So whoever comes after a kill, or in between, can tell what is there.
- *   63:50 the mark; 49:44 the bucket; 43:22 low bits of the count; 21:0 hash of the sum's bits
+ * and the sum have been added to yet.  So whoever comes after a kill, or in between, can tell what is
+ * there.  format.h has its bits.
  */
-#define NOTE_MARK      UINT64_C(0x7ffc000000000000)
-#define NOTE_MARK_MASK UINT64_C(0xfffc000000000000)
-#define NOTE_MASK      ((UINT64_C(1) << 22) - 1)
-
 static uint64_t sum_hash(double sum)
 {
 	return bits_of(sum) * UINT64_C(0x9e3779b97f4a7c15) >> 42; /* Fibonacci hashing, 22 bits */
