@@ -45,8 +45,8 @@ $(UNIT_VMM): private LIBS += $(VMM_LIBS)
 # private: else a suite's include directories would be those of all that it is linked with.
 unit_objects = $(1:$(OUT)/tests/%=$(OUT)/obj/tests/unit/%.o)
 $(call unit_objects,$(UNIT_COLLECTOR)): private INC += -Iuserspace -Ibpf
-$(call unit_objects,$(UNIT_CLI)): private INC += -Itools
-$(call unit_objects,$(UNIT_VMM)): private INC += -Ivmm-demo
+$(call unit_objects,$(UNIT_CLI)): private INC += -Itools $(EXPOSITION_INC)
+$(call unit_objects,$(UNIT_VMM)): private INC += -Ivmm-demo $(EXPOSITION_INC)
 $(call unit_objects,$(filter $(OUT)/tests/lib_internal_%,$(UNIT))): private INC += -Ilib
 
 CHECK_LIBS = $(shell $(PKG_CONFIG) --libs check 2>/dev/null || echo -lcheck) -lm -pthread
@@ -55,7 +55,7 @@ $(UNIT): $(OUT)/tests/%: $(OUT)/obj/tests/unit/%.o $(LIB_A)
 	$(link)
 
 $(BENCH_RRD): private LIBS = $(shell $(PKG_CONFIG) --libs librrd) -pthread
-$(call objects,tests/bench/rrd.c): private INC += -Itools
+$(call objects,tests/bench/rrd.c): private INC += -Itools $(EXPOSITION_INC)
 $(BENCH_RRD): $(call objects,tests/bench/rrd.c) $(OUT)/tests/part-tools.a $(LIB_A)
 	$(link)
 

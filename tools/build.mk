@@ -1,7 +1,12 @@
 # tools: build/bin/rondo-bpf-cli
 
+# How series, numbers and times are written for others: rondo-vmm speaks that way, too.
+EXPOSITION_OBJ := $(call objects,$(wildcard tools/exposition/*.c))
+EXPOSITION_INC := -Itools/exposition
+
 CLI_SRC := $(wildcard tools/*.c)
-CLI_OBJ := $(call objects,$(CLI_SRC))
+CLI_OBJ := $(call objects,$(CLI_SRC)) $(EXPOSITION_OBJ)
+$(call objects,$(CLI_SRC)): private INC += $(EXPOSITION_INC)
 # librondo once more: a suite names it before the tools' archive, which needs it.
 CLI_LIBS := $(LIB_A) -pthread
 CLI := $(OUT)/bin/rondo-bpf-cli

@@ -61,7 +61,7 @@ check_cppcheck()
 		--inline-suppr -j "$(nproc)" --library=posix --library=gnu \
 		--suppress=missingIncludeSystem --suppress=unknownMacro --suppress=comparePointers \
 		--suppress=readdirCalled -D__GNUC__=12 \
-		-Ilib/include -Ilib -Iuserspace -Ibpf -Itools -Ivmm-demo \
+		-Ilib/include -Ilib -Iuserspace -Ibpf -Itools -Itools/exposition -Ivmm-demo \
 		"-DSTART_TEST(name)=static void name(int _i)" -DEND_TEST= \
 		"${user[@]}" || complain "cppcheck"
 }
@@ -72,7 +72,7 @@ check_cppcheck()
 #	bpf        vendor
 #	userspace  rondo.h, the header that bpf shares with it, skeletons
 #	tools      rondo.h
-#	vmm-demo   rondo.h
+#	vmm-demo   rondo.h, tools/exposition
 #	tests      of lib rondo.h alone (lib_internal_*: lib's private ones too), else as the part
 check_include()
 {
@@ -84,14 +84,15 @@ check_include()
 		lib/*) dirs="$dirs lib lib/include" ;;
 		bpf/*) dirs="$dirs bpf vendor" ;;
 		userspace/*) dirs="$dirs userspace lib/include bpf" ;;
-		tools/*) dirs="$dirs tools lib/include" ;;
-		vmm-demo/*) dirs="$dirs vmm-demo lib/include" ;;
+		tools/exposition/*) dirs="$dirs lib/include" ;;
+		tools/*) dirs="$dirs tools tools/exposition lib/include" ;;
+		vmm-demo/*) dirs="$dirs vmm-demo tools/exposition lib/include" ;;
 		vendor/*) ;;
 		tests/unit/lib_internal_*) dirs="$dirs tests lib lib/include" ;;
 		tests/unit/collector_*) dirs="$dirs tests userspace bpf lib/include" ;;
-		tests/unit/cli_*) dirs="$dirs tests tools lib/include" ;;
-		tests/unit/vmm_*) dirs="$dirs tests vmm-demo lib/include" ;;
-		tests/bench/*) dirs="$dirs tools lib/include" ;;
+		tests/unit/cli_*) dirs="$dirs tests tools tools/exposition lib/include" ;;
+		tests/unit/vmm_*) dirs="$dirs tests vmm-demo tools/exposition lib/include" ;;
+		tests/bench/*) dirs="$dirs tools tools/exposition lib/include" ;;
 		*) dirs="$dirs tests lib/include" ;;
 		esac
 		while read -r line; do

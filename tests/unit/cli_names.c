@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * tools/names.c: what stored series are called outside.
+ * tools/exposition/names.c: what stored series are called outside.
  */
 #include <check.h>
 #include <stdlib.h>

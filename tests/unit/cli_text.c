@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * tools/text.c: numbers that read back as the same double, and escaping.
+ * tools/exposition/text.c: numbers that read back as the same double, and escaping.
  */
 #include <check.h>
 #include <float.h>

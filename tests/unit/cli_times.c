@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * tools/times.c: moments and durations, read and written. Oracle for the calendar: gmtime_r().
+ * tools/exposition/times.c: moments and durations, read and written. Oracle for the calendar: gmtime_r().
  */
 #include <check.h>
 #include <inttypes.h>

@@ -12,7 +12,7 @@ struct exported {
 	char *family;       /* the caller's to free; without `_total` */
 	const char *suffix; /* of its samples: "_total" or "" */
 	const char *unit;   /* which the family's name ends with, or "" */
-	const char *type;   /* "counter" or "gauge" */
+	const char *type;   /* "counter", "gauge" or "histogram" */
 	double divisor;     /* exported value = stored value / divisor */
 };
 

@@ -114,6 +114,11 @@ int names_export(const char *name, enum rondo_kind kind, const char *unit,
 {
 	int plain = function == RONDO_FN_DEFAULT || function == RONDO_FN_TOTAL;
 	const struct rule *prefix = find_prefix(name), *rule;
+	static const char *const types[] = {
+		[RONDO_GAUGE] = "gauge",
+		[RONDO_COUNTER] = "counter",
+		[RONDO_HISTOGRAM] = "histogram",
+	};
 	struct form form = find_form(function);
 	size_t len;
 
@@ -133,7 +138,7 @@ int names_export(const char *name, enum rondo_kind kind, const char *unit,
 	*out = (struct exported){
 		.suffix = plain && kind == RONDO_COUNTER ? "_total" : "",
 		.unit = rule->to[0] && !form.after[0] ? rule->to + 1 : "",
-		.type = plain && kind == RONDO_COUNTER ? "counter" : "gauge",
+		.type = !plain ? "gauge" : types[kind],
 		.divisor = rule->divisor,
 	};
 	if (asprintf(&out->family, "%s%.*s%s%s%s", prefix->to, (int)len, name, form.before,
