@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * vmm.c - makes a VM out of the parts, runs the main loop, reports, tears down
+ *
+ * The main thread never enters the guest.  It waits for signals, for vCPU threads that came to
+ * their end and for the clock: once a second the maintenance tick.
+ */
+#include "vmm.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include "clock.h"
+#include "kvmstats.h"
+#include "vcpu_run.h"
+
+void vmm_complain(const char *text)
+{
+	fprintf(stderr, "rondo-vmm: %s\n", text);
+}
+
+static void tick(void *context)
+{
+	struct vmm *m = context;
+	uint64_t steal[VMM_CPUS_MAX];
+	unsigned int i;
+
+	if (!m->recorder)
+		return;
+	for (i = 0; i < m->n_vcpus; i++) {
+		struct schedstat now;
+
+		if (!schedstat_read(m->vcpus[i].schedstat_fd, &now))
+			return;
+		steal[i] = now.steal_ns;
+	}
+	recorder_tick(m->recorder, steal);
+}
+
+static void drain_parked(void *context)
+{
+	struct vmm *m = context;
+	uint64_t count;
+
+	if (read(m->parked_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+		vmm_complain("eventfd: can't be read");
+}
+
+/* The signals' descriptors first: all threads are made later and inherit the mask. */
+static int open_events(struct vmm *m)
+{
+	m->parked_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (m->parked_fd < 0 || events_open(&m->events, tick, m) ||
+	    events_add(&m->events, m->parked_fd, POLLIN, drain_parked, m) || vcpu_run_init())
+		return vm_fail(&m->vm, "signals and timers: %s", strerror(errno));
+	return 0;
+}
+
+static bool all_parked(struct vmm *m)
+{
+	unsigned int i, parked = 0;
+
+	for (i = 0; i < m->n_vcpus; i++) {
+		if (!vcpu_is_parked(&m->vcpus[i]))
+			continue;
+		parked++;
+		m->failed |= *m->vcpus[i].failure != '\0';
+	}
+	return parked == m->n_vcpus;
+}
+
+static void stop_all(struct vmm *m)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->n_vcpus; i++)
+		vcpu_stop(&m->vcpus[i]);
+}
+
+int vmm_create(struct vmm *m)
+{
+	const struct vmm_options *o = &m->options;
+	unsigned int i;
+
+	if (vm_create(&m->vm, o->mem_mib) || open_events(m) || guest_load(&m->guest, &m->vm))
+		return -1;
+	for (i = 0; i < o->cpus; i++) {
+		struct vcpu *v = &m->vcpus[m->n_vcpus++];
+
+		if (vcpu_create(v, &m->vm, i, guest_entry_address()) ||
+		    guest_set_params(&m->vm, i, o, v->tsc_khz))
+			return -1;
+		v->pin = o->pin;
+		v->halt_ns = o->halt_ns;
+		v->parked_eventfd = m->parked_fd;
+	}
+	return 0;
+}
+
+static void start_recorder(struct vmm *m)
+{
+	unsigned int slots[EXIT_SLOTS], i;
+
+	m->recorder = recorder_open(m->options.store, m->options.name, m->n_vcpus, slots,
+				    vcpu_known_exits(slots));
+	for (i = 0; i < m->n_vcpus; i++)
+		m->vcpus[i].recorder = recorder_of(m->recorder, i);
+}
+
+/* All vCPUs are primed, one by one, before the first one runs: priming is not disturbed. */
+int vmm_run(struct vmm *m)
+{
+	uint64_t baseline[VMM_CPUS_MAX];
+	unsigned int i;
+	bool stopping = false;
+
+	if (m->options.store)
+		start_recorder(m);
+	for (i = 0; i < m->n_vcpus; i++) {
+		if (vcpu_start(&m->vcpus[i]))
+			return -1;
+		baseline[i] = m->vcpus[i].baseline.steal_ns;
+	}
+	if (m->recorder)
+		recorder_tick(m->recorder, baseline);
+	m->begin_ns = clock_monotonic();
+	for (i = 0; i < m->n_vcpus; i++)
+		vcpu_go(&m->vcpus[i]);
+	while (!all_parked(m)) {
+		int number = events_wait(&m->events, 0);
+
+		if (number > 0 && !m->signal)
+			m->signal = number;
+		all_parked(m); /* a vCPU that failed ends the others */
+		if ((m->signal || m->failed) && !stopping) {
+			stop_all(m);
+			stopping = true;
+		}
+	}
+	m->end_ns = clock_monotonic();
+	return 0;
+}
+
+static void collect_vcpu(struct vmm *m, unsigned int i)
+{
+	struct vcpu *v = &m->vcpus[i];
+	struct report_vcpu *r = &m->report[i];
+	struct schedstat end;
+
+	*r = (struct report_vcpu){
+		.vcpu = i,
+		.tid = v->tid,
+		.exits = v->exits,
+		.run_ns = v->run_ns,
+		.exit_ns = v->exit_ns,
+		.halted_ns = v->halted_ns,
+		.steal_baseline_ns = v->baseline.steal_ns,
+		.steal_baseline_after_ns = v->steal_after_ns,
+		.cpu_baseline_ns = v->baseline.cpu_ns,
+		.failure = v->failure,
+	};
+	if (schedstat_read_asleep(v->schedstat_fd, v->tid, &end)) {
+		r->steal_end_ns = (struct report_figure){ true, end.steal_ns };
+		r->cpu_end_ns = (struct report_figure){ true, end.cpu_ns };
+	}
+	if (m->vm.has_steal_time) {
+		r->guest_steal_first_ns =
+			(struct report_figure){ true, guest_steal_first(&m->vm, i) };
+		r->guest_steal_ns = (struct report_figure){ true, guest_steal_now(&m->vm, i) };
+	}
+	r->kvm_exits.known = kvmstats_read(v->fd, "exits", &r->kvm_exits.value);
+}
+
+/* While all vCPU threads sleep: the final figures, out at once. */
+void vmm_report(struct vmm *m)
+{
+	struct report r = {
+		.name = m->options.name,
+		.pid = getpid(),
+		.guest = m->options.guest,
+		.recorded = m->recorder,
+		.wall_ns = m->end_ns - m->begin_ns,
+		.vcpus = m->report,
+		.n_vcpus = m->n_vcpus,
+	};
+	unsigned int i;
+
+	for (i = 0; i < m->n_vcpus; i++) {
+		struct vcpu *v = &m->vcpus[i];
+
+		if (v->done &&
+		    !guest_check(&m->guest, &m->vm, i, &m->options, v->failure, sizeof(v->failure)))
+			m->failed = true;
+		collect_vcpu(m, i);
+	}
+	tick(m);
+	if (m->recorder)
+		recorder_finish(m->recorder);
+	r.status = m->failed ? "failed" : m->signal ? "stopped" : "ok";
+	(m->options.json ? report_json : report_text)(&r, stdout);
+	if (fflush(stdout) || ferror(stdout)) {
+		vmm_complain("the report can't be written");
+		m->failed = true;
+	}
+}
+
+void vmm_linger(struct vmm *m)
+{
+	uint64_t until = clock_monotonic() + m->options.linger_ns;
+
+	if (!m->options.linger_ns || m->failed || m->signal)
+		return;
+	while (events_wait(&m->events, until) == 0)
+		;
+}
+
+void vmm_destroy(struct vmm *m)
+{
+	unsigned int i;
+
+	stop_all(m);
+	for (i = 0; i < m->n_vcpus; i++)
+		vcpu_leave(&m->vcpus[i]);
+	recorder_close(m->recorder);
+	for (i = 0; i < m->n_vcpus; i++)
+		vcpu_destroy(&m->vcpus[i]);
+	vm_destroy(&m->vm);
+}
