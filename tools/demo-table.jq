@@ -6,7 +6,7 @@
 
 def seconds: if . == null then "-" else (. / 1e6 | round / 1e3 | tostring) end;
 
-[.series[] | {name, vm: .labels.instance, vcpu: .labels.vcpu, reason: .labels.reason,
+[.series[] | {name, vm: .labels.instance, vcpu: .labels.vcpu, reason: (.labels.class // .labels.reason),
 	      sum: ([.points[][1]] | add // 0)}] as $all
 | ([$all[] | select(.name == "vcpu_guest_ns")] | length > 0) as $guest
 | ([$all[] | select(.name == "vcpu_exits_total")] | length > 0) as $hardware
@@ -20,6 +20,6 @@ def seconds: if . == null then "-" else (. / 1e6 | round / 1e3 | tostring) end;
 	   ([$s[] | select(.name == (if $guest then "vcpu_guest_ns" else "vcpu_run_ns" end)) | .sum] | add | seconds),
 	   ([$e[].sum] | add // 0),
 	   ([$e[] | "\(.reason) \(.sum)"] | join(", "))] | @tsv),
-  (if $hardware then "exits: all that the processor made, by its own reason"
+  (if $hardware then "exits: all that the processor made, by class"
    else "exits: those to the VMM, by KVM_EXIT reason; this kernel reports no others (kvm_entry and kvm_exit never fire)" end)
   + (if $guest then "" else "; run: time inside KVM_RUN, guest and KVM together" end)

@@ -105,7 +105,8 @@ static enum status start(struct daemon *d)
 		kernel_open(&d->caps, n_slots, TICK_NS, offset, drain_record, d->drain, &d->kernel);
 	if (status != STATUS_OK)
 		return status;
-	status = store_open(d->options->store, d->options->max_vcpus, &d->store);
+	status = store_open(d->options->store, d->options->groups, d->options->max_vcpus,
+			    d->options->max_vcpus, &d->store);
 	if (status != STATUS_OK)
 		return status;
 	now = clock_ns(CLOCK_MONOTONIC);

@@ -31,7 +31,7 @@ static enum status printed(enum status status)
 static enum status check(const struct options *options)
 {
 	static struct capabilities c;
-	uint64_t bytes = store_plan(options->max_vcpus);
+	uint64_t bytes = store_plan(options->groups, options->max_vcpus, options->max_vcpus);
 
 	capabilities_find(&c);
 	capabilities_print(&c);

@@ -12,11 +12,13 @@
 const char options_help[] =
 	"rondo-bpfd - records where the time of every KVM vCPU on this host goes\n"
 	"\n"
-	"usage: rondo-bpfd [--store DIR] [--max-vcpus N] [-v]\n"
+	"usage: rondo-bpfd [--store DIR] [--max-vcpus N] [--groups LIST] [-v]\n"
 	"       rondo-bpfd --check\n"
 	"\n"
 	"  --store DIR      the store, made if it is not there (/var/lib/rondo)\n"
 	"  --max-vcpus N    how many vCPUs a new store has room for (64)\n"
+	"  --groups LIST    which groups of metrics: default,+reasons,-latency; all; none;\n"
+	"                   rondo-bpfd(8) has their names\n"
 	"  --check          what this kernel can and can't give; 0 if it is enough\n"
 	"  -v, --verbose    say what happens\n"
 	"  -h, --help       this\n"
@@ -29,12 +31,14 @@ const char options_help[] =
 enum {
 	OPT_STORE = 256,
 	OPT_MAX_VCPUS,
+	OPT_GROUPS,
 	OPT_CHECK,
 };
 
 static const struct option long_options[] = {
 	{ "store", required_argument, NULL, OPT_STORE },
 	{ "max-vcpus", required_argument, NULL, OPT_MAX_VCPUS },
+	{ "groups", required_argument, NULL, OPT_GROUPS },
 	{ "check", no_argument, NULL, OPT_CHECK },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
@@ -61,9 +65,14 @@ static int parse_number(const char *text, unsigned long low, unsigned long high,
 int options_parse(int argc, char *const argv[], struct options *options, char *error,
 		  size_t error_size)
 {
+	char bad[32];
 	int c;
 
-	*options = (struct options){ .store = "/var/lib/rondo", .max_vcpus = MAX_VCPUS_DEFAULT };
+	*options = (struct options){
+		.store = "/var/lib/rondo",
+		.max_vcpus = MAX_VCPUS_DEFAULT,
+		.groups = groups_default(),
+	};
 	optind = 0; /* glibc: begin anew */
 	while ((c = getopt_long(argc, argv, ":vhV", long_options, NULL)) != -1) {
 		switch (c) {
@@ -75,6 +84,11 @@ int options_parse(int argc, char *const argv[], struct options *options, char *e
 				break;
 			snprintf(error, error_size, "--max-vcpus %s: a number from 1 to %u", optarg,
 				 MAX_VCPUS_MAX);
+			return -1;
+		case OPT_GROUPS:
+			if (!groups_parse(optarg, &options->groups, bad, sizeof(bad)))
+				break;
+			snprintf(error, error_size, "--groups: there is no group \"%s\"", bad);
 			return -1;
 		case OPT_CHECK:
 			options->action = OPTIONS_CHECK;

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "groups.h"
+
 enum options_action {
 	OPTIONS_RUN,
 	OPTIONS_CHECK,
@@ -20,6 +22,7 @@ struct options {
 	enum options_action action;
 	const char *store;
 	uint32_t max_vcpus;
+	group_set groups;
 	bool verbose;
 };
 

@@ -100,12 +100,16 @@ static const char *const svm[RBPF_EXITS] = {
 	[0x89] = "wbinvd",
 	[0x8a] = "monitor",
 	[0x8b] = "mwait",
+	[0x8c] = "mwait_conditional",
 	[0x8d] = "xsetbv",
+	[0x8e] = "rdpru",
 	[0x8f] = "write_efer_trap",
 	[0x90] = "write_cr0_trap",
 	[0x94] = "write_cr4_trap",
 	[0x98] = "write_cr8_trap",
 	[0xa2] = "invpcid",
+	[0xa5] = "buslock",
+	[0xa6] = "idle-halt",
 	[RBPF_SVM_FOLD + 0] = "npf",
 	[RBPF_SVM_FOLD + 1] = "avic_incomplete_ipi",
 	[RBPF_SVM_FOLD + 2] = "avic_unaccelerated_access",
@@ -178,6 +182,10 @@ static const char *const vmx[RBPF_EXITS] = {
 	[68] = "tpause",
 	[74] = "bus_lock",
 	[75] = "notify",
+	[76] = "seamcall",
+	[77] = "tdcall",
+	[84] = "msr_read_imm",
+	[85] = "msr_write_imm",
 	[RBPF_EXIT_OTHER] = "other",
 };
 
@@ -203,6 +211,8 @@ static const char *const arm[RBPF_EXITS] = {
 	[0x18] = "sys64",
 	[0x19] = "sve",
 	[0x1a] = "eret",
+	[0x1c] = "fpac",
+	[0x1d] = "sme",
 	[0x1f] = "imp_def",
 	[0x20] = "iabt_low",
 	[0x21] = "iabt_cur",
@@ -210,8 +220,10 @@ static const char *const arm[RBPF_EXITS] = {
 	[0x24] = "dabt_low",
 	[0x25] = "dabt_cur",
 	[0x26] = "sp_align",
+	[0x27] = "mops",
 	[0x28] = "fp_exc32",
 	[0x2c] = "fp_exc64",
+	[0x2d] = "gcs",
 	[0x2f] = "serror",
 	[0x30] = "breakpt_low",
 	[0x31] = "breakpt_cur",
@@ -277,10 +289,92 @@ static const char *const user[RBPF_USER_EXITS] = {
 	[38] = "loongarch_iocsr",
 	[39] = "memory_fault",
 	[40] = "tdx",
+	[41] = "arm_sea",
+	[42] = "arm_ldst64b",
+	[43] = "snp_req_certs",
 	[RBPF_USER_OTHER] = "other",
 	[RBPF_USER_INTR] = "intr",
 	[RBPF_USER_ERROR] = "error",
 };
+
+static const char *const class_names[CLASS_NR] = {
+	[CLASS_OTHER] = "other",
+	[CLASS_HALT] = "halt",
+	[CLASS_IO] = "io",
+	[CLASS_MMIO] = "mmio",
+	[CLASS_MSR] = "msr",
+	[CLASS_CPUID] = "cpuid",
+	[CLASS_INTERRUPT] = "interrupt",
+	[CLASS_IRQ_WINDOW] = "irq_window",
+	[CLASS_HYPERCALL] = "hypercall",
+	[CLASS_PAUSE] = "pause",
+	[CLASS_TIMER] = "timer",
+	[CLASS_APIC] = "apic",
+	[CLASS_EXCEPTION] = "exception",
+};
+
+/* Reasons, by their folded codes, that are of another class than "other". */
+static const uint8_t svm_classes[RBPF_EXITS] = {
+	[0x40 ... 0x5f] = CLASS_EXCEPTION,
+	[0x60 ... 0x62] = CLASS_INTERRUPT,
+	[0x64] = CLASS_IRQ_WINDOW,
+	[0x74] = CLASS_IRQ_WINDOW,
+	[0x72] = CLASS_CPUID,
+	[0x77] = CLASS_PAUSE,
+	[0x78] = CLASS_HALT,
+	[0x8b ... 0x8c] = CLASS_HALT,
+	[0xa6] = CLASS_HALT,
+	[0x7b] = CLASS_IO,
+	[0x7c] = CLASS_MSR,
+	[0x81] = CLASS_HYPERCALL,
+	[RBPF_SVM_FOLD + 0] = CLASS_MMIO,
+	[RBPF_SVM_FOLD + 1 ... RBPF_SVM_FOLD + 2] = CLASS_APIC,
+	[RBPF_SVM_FOLD + 3] = CLASS_HYPERCALL,
+	/* Writes of CR8 are how a guest without AVIC sets its APIC's priority. */
+	[0x08] = CLASS_APIC,
+	[0x18] = CLASS_APIC,
+};
+
+static const uint8_t vmx_classes[RBPF_EXITS] = {
+	[0] = CLASS_EXCEPTION,  [1] = CLASS_INTERRUPT,    [7 ... 8] = CLASS_IRQ_WINDOW,
+	[10] = CLASS_CPUID,     [12] = CLASS_HALT,        [18] = CLASS_HYPERCALL,
+	[30] = CLASS_IO,        [31 ... 32] = CLASS_MSR,  [36] = CLASS_HALT,
+	[40] = CLASS_PAUSE,     [43 ... 45] = CLASS_APIC, [48 ... 49] = CLASS_MMIO,
+	[52] = CLASS_TIMER,     [56] = CLASS_APIC,        [67 ... 68] = CLASS_HALT,
+	[77] = CLASS_HYPERCALL, [84 ... 85] = CLASS_MSR,
+};
+
+static const uint8_t arm_classes[RBPF_EXITS] = {
+	[0x01] = CLASS_HALT,
+	[0x03 ... 0x06] = CLASS_MSR,
+	[0x0c] = CLASS_MSR,
+	[0x18] = CLASS_MSR,
+	[0x12 ... 0x13] = CLASS_HYPERCALL,
+	[0x16 ... 0x17] = CLASS_HYPERCALL,
+	[0x20] = CLASS_MMIO,
+	[0x24] = CLASS_MMIO,
+	[0x2f ... 0x3c] = CLASS_EXCEPTION,
+	[RBPF_ARM_FOLD + 0] = CLASS_INTERRUPT,
+	[RBPF_ARM_FOLD + 1] = CLASS_EXCEPTION,
+};
+
+static const uint8_t *const classes[RBPF_ISA_NR] = {
+	[RBPF_ISA_VMX] = vmx_classes,
+	[RBPF_ISA_SVM] = svm_classes,
+	[RBPF_ISA_ARM] = arm_classes,
+};
+
+enum exit_class reason_class(uint32_t isa, uint32_t index)
+{
+	if (isa < RBPF_ISA_NR && classes[isa] && index < RBPF_EXITS)
+		return classes[isa][index];
+	return CLASS_OTHER;
+}
+
+const char *class_name(enum exit_class class)
+{
+	return class < CLASS_NR ? class_names[class] : class_names[CLASS_OTHER];
+}
 
 static const char *unknown(uint32_t code, char buffer[REASON_MAX])
 {

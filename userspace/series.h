@@ -8,6 +8,7 @@
 #define RONDO_BPFD_SERIES_H
 
 #include "capabilities.h"
+#include "reasons.h"
 #include "rondo_event.h"
 #include "store.h"
 
@@ -17,9 +18,11 @@ struct vcpu_series {
 	char vcpu[12];
 	rondo_series *part[RBPF_PART_NR];
 	rondo_series *reentries;
+	rondo_series *class[CLASS_NR];
+	bool class_tried[CLASS_NR]; /* registered, or refused: not again */
 	rondo_series *exit[RBPF_EXITS];
 	rondo_series *user_exit[RBPF_USER_EXITS];
-	bool exit_tried[RBPF_EXITS]; /* registered, or refused: not again */
+	bool exit_tried[RBPF_EXITS];
 	bool user_exit_tried[RBPF_USER_EXITS];
 };
 
@@ -42,6 +45,7 @@ struct span {
 struct stored {
 	uint64_t part[RBPF_PART_NR];
 	uint64_t reentries;
+	uint64_t class[CLASS_NR];
 	uint64_t exit[RBPF_EXITS];
 	uint64_t user_exit[RBPF_USER_EXITS];
 };

@@ -11,66 +11,37 @@
 #include "budget.h"
 #include "log.h"
 
-#define MINUTE_NS (60 * TICK_NS)
-#define HOUR_NS   (60 * MINUTE_NS)
-
-/* The budget's parts, re-entries, and about two dozen reasons of both kinds of exits. */
-#define SERIES_PER_VCPU  32
-#define SERIES_COLLECTOR 32
-
 struct store {
 	rondo_store *rondo;
+	group_set groups;
 	uint64_t refused, full;
 	bool full_logged, tick_logged;
 };
 
-static const struct rondo_tier tiers[] = {
-	{ TICK_NS, 10 * MINUTE_NS, 0, 0 },
-	{ 10 * TICK_NS, 6 * HOUR_NS, RONDO_FNS_SUM | RONDO_FNS_MAX | RONDO_FNS_TOTAL, 0 },
-	{ 5 * MINUTE_NS, 7 * 24 * HOUR_NS, RONDO_FNS_SUM | RONDO_FNS_MAX | RONDO_FNS_TOTAL, 0 },
-};
-
-#define SCHEMAS 2
-
-/* The collector's own series have a schema of their own, so that vCPUs never crowd them out. */
-static void schemas_fill(uint32_t max_vcpus, struct rondo_schema schemas[SCHEMAS])
+uint64_t store_plan(group_set set, uint32_t max_vcpus, uint32_t max_vms)
 {
-	schemas[0] = (struct rondo_schema){
-		.size = sizeof(schemas[0]),
-		.name = "vcpu",
-		.selector = "{__name__=~\"vcpu_.*\"}",
-		.tiers = tiers,
-		.n_tiers = sizeof(tiers) / sizeof(tiers[0]),
-		.max_series = max_vcpus * SERIES_PER_VCPU,
-		.on_full = RONDO_ON_FULL_RECLAIM,
-	};
-	schemas[1] = schemas[0];
-	schemas[1].name = "collector";
-	schemas[1].selector = "{__name__=~\"collector_.*\"}";
-	schemas[1].max_series = SERIES_COLLECTOR;
-}
-
-uint64_t store_plan(uint32_t max_vcpus)
-{
-	struct rondo_schema schemas[SCHEMAS];
+	struct rondo_schema schemas[GROUP_NR];
+	size_t n = groups_schemas(set, max_vcpus, max_vms, schemas);
 	struct rondo_plan plan;
 
-	schemas_fill(max_vcpus, schemas);
-	return rondo_plan(schemas, SCHEMAS, 0, &plan, NULL, 0) ? 0 : plan.bytes;
+	return rondo_plan(schemas, n, 0, &plan, NULL, 0) ? 0 : plan.bytes;
 }
 
-/* Made by us, with these schemas, for however many vCPUs. */
-static bool store_is_ours(rondo_store *rondo)
+/* The groups that it was made with, for however many vCPUs; none: made by something else. */
+static group_set find_groups(rondo_store *rondo)
 {
-	static const char *const names[SCHEMAS] = { "vcpu", "collector" };
 	struct rondo_schema schema = { .size = sizeof(schema) };
+	group_set set = 0;
 	uint32_t i;
+	int group;
 
-	for (i = 0; i < SCHEMAS; i++)
-		if (rondo_store_schema(rondo, i, &schema) || strcmp(schema.name, names[i]) != 0 ||
-		    schema.tiers[0].interval_ns != TICK_NS)
-			return false;
-	return true;
+	for (i = 0; !rondo_store_schema(rondo, i, &schema); i++) {
+		group = groups_find(schema.name, strlen(schema.name));
+		if (group < 0 || schema.tiers[0].interval_ns != TICK_NS)
+			return 0;
+		set |= GROUP_BIT(group);
+	}
+	return set & GROUP_BIT(GROUP_BUDGET) ? set : 0;
 }
 
 /* What is wrong with it, in one line, with the way out. detail: librondo's sentence, may be empty. */
@@ -98,9 +69,10 @@ static void explain(const char *dir, int err, const char *detail)
 		log_line("can't open the store %s: %s%s", dir, rondo_strerror(err), hint);
 }
 
-enum status store_open(const char *dir, uint32_t max_vcpus, struct store **store)
+enum status store_open(const char *dir, group_set set, uint32_t max_vcpus, uint32_t max_vms,
+		       struct store **store)
 {
-	struct rondo_schema schemas[SCHEMAS];
+	struct rondo_schema schemas[GROUP_NR];
 	char detail[256] = "";
 	struct rondo_open_opts opts = {
 		.size = sizeof(opts),
@@ -117,10 +89,9 @@ enum status store_open(const char *dir, uint32_t max_vcpus, struct store **store
 	/* An existing one keeps its size. */
 	err = rondo_store_open(dir, &opts, &s->rondo);
 	if (err == RONDO_E_NOT_FOUND) {
-		schemas_fill(max_vcpus, schemas);
 		opts.flags = RONDO_OPEN_CREATE;
 		opts.schemas = schemas;
-		opts.n_schemas = SCHEMAS;
+		opts.n_schemas = groups_schemas(set, max_vcpus, max_vms, schemas);
 		*detail = '\0';
 		err = rondo_store_open(dir, &opts, &s->rondo);
 	}
@@ -129,13 +100,24 @@ enum status store_open(const char *dir, uint32_t max_vcpus, struct store **store
 		free(s);
 		return STATUS_STORE;
 	}
-	if (!store_is_ours(s->rondo)) {
+	s->groups = find_groups(s->rondo) & set;
+	if (!s->groups) {
 		log_line("%s: a store of another program; use another --store", dir);
 		store_close(s);
 		return STATUS_STORE;
 	}
 	*store = s;
 	return STATUS_OK;
+}
+
+bool store_has(const struct store *s, enum group group)
+{
+	return s->groups >> group & 1;
+}
+
+group_set store_groups(const struct store *s)
+{
+	return s->groups;
 }
 
 int store_close(struct store *s)
@@ -151,26 +133,28 @@ int store_close(struct store *s)
 	return err;
 }
 
-rondo_series *store_counter(struct store *s, const struct counter_def *def)
+rondo_series *store_series(struct store *s, enum group group, const struct store_def *def)
 {
-	struct rondo_label labels[3];
+	struct rondo_label labels[2 + STORE_LABELS];
 	struct rondo_series_def series_def = {
 		.size = sizeof(series_def),
 		.name = def->name,
 		.labels = labels,
-		.kind = RONDO_COUNTER,
+		.kind = def->kind ? def->kind : RONDO_COUNTER,
 		.unit = def->unit,
 		.help = def->help,
 	};
 	rondo_series *series;
-	int err;
+	int err, i;
 
-	if (def->instance) {
+	if (!store_has(s, group))
+		return NULL;
+	if (def->instance)
 		labels[series_def.n_labels++] = (struct rondo_label){ "instance", def->instance };
+	if (def->vcpu)
 		labels[series_def.n_labels++] = (struct rondo_label){ "vcpu", def->vcpu };
-	}
-	if (def->label)
-		labels[series_def.n_labels++] = (struct rondo_label){ def->label, def->value };
+	for (i = 0; i < STORE_LABELS && def->label[i].name; i++)
+		labels[series_def.n_labels++] = def->label[i];
 	err = rondo_series_register(s->rondo, &series_def, &series);
 	if (!err)
 		return series;
@@ -205,6 +189,19 @@ void store_add(struct store *s, rondo_series *series, uint64_t amount, uint64_t 
 		carry = rondo_add(series, at, (double)piece) ? piece : 0;
 	}
 	if (carry)
+		s->refused++;
+}
+
+void store_level(struct store *s, rondo_series *series, uint64_t at, double value)
+{
+	if (series && rondo_record(series, at, value))
+		s->refused++;
+}
+
+void store_histogram(struct store *s, rondo_series *series, uint64_t at,
+		     const uint64_t counts[HISTOGRAM_BOUNDS + 1], double sum)
+{
+	if (series && rondo_observe_counts(series, at, counts, sum))
 		s->refused++;
 }
 

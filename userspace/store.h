@@ -8,34 +8,46 @@
 #define RONDO_BPFD_STORE_H
 
 #include <rondo.h>
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "groups.h"
 #include "status.h"
-
-#define TICK_NS UINT64_C(1000000000)
 
 struct store;
 
-/* Opens the store in dir, or makes it for so many vCPUs. STATUS_OK, or what to exit with; it has logged why. */
-enum status store_open(const char *dir, uint32_t max_vcpus, struct store **store);
+/*
+ * Opens the store in dir, or makes it, of these groups, for so many vCPUs and VMs at the same time. One
+ * that exists keeps its groups and sizes. STATUS_OK, or what to exit with; it has logged why.
+ */
+enum status store_open(const char *dir, group_set set, uint32_t max_vcpus, uint32_t max_vms,
+		       struct store **store);
 
 /* Syncs and closes; NULL is allowed. 0 or a rondo_error, logged. */
 int store_close(struct store *s);
 
-/* What a store for so many vCPUs will take, in bytes; 0 if that can't be had. */
-uint64_t store_plan(uint32_t max_vcpus);
+/* What such a store will take, in bytes; 0 if that can't be had. */
+uint64_t store_plan(group_set set, uint32_t max_vcpus, uint32_t max_vms);
+
+/* The groups that are recorded: those asked for of those that the store has room for. */
+group_set store_groups(const struct store *s);
+bool store_has(const struct store *s, enum group group);
+
+#define STORE_LABELS 3
 
 /*
- * Registers a counter. instance: NULL for one without a VM; reason or cause: its label's name in
- * label, NULL for none. NULL if the store has no room for it (counted, logged once).
+ * A series; kind 0 is a counter. instance, vcpu: NULL for one without; label: what other labels it has,
+ * up to the first without a name.
  */
-struct counter_def {
+struct store_def {
 	const char *name, *unit, *help;
+	enum rondo_kind kind;
 	const char *instance, *vcpu;
-	const char *label, *value;
+	struct rondo_label label[STORE_LABELS];
 };
 
-rondo_series *store_counter(struct store *s, const struct counter_def *def);
+/* Registers it. NULL if its group is off, or the store has no room for it (counted, logged once). */
+rondo_series *store_series(struct store *s, enum group group, const struct store_def *def);
 
 /* No more data for it. NULL is allowed. */
 void store_retire(struct store *s, rondo_series *series, uint64_t wall_ns);
@@ -45,6 +57,11 @@ void store_retire(struct store *s, rondo_series *series, uint64_t wall_ns);
  * a tick can't take any more goes into the next one. NULL is allowed: nothing is stored.
  */
 void store_add(struct store *s, rondo_series *series, uint64_t amount, uint64_t from, uint64_t to);
+
+/* A gauge's value at a time, and what a histogram's values were since the last call. NULL is allowed. */
+void store_level(struct store *s, rondo_series *series, uint64_t at, double value);
+void store_histogram(struct store *s, rondo_series *series, uint64_t at,
+		     const uint64_t counts[HISTOGRAM_BOUNDS + 1], double sum);
 
 /* The maintenance tick. */
 void store_tick(struct store *s, uint64_t wall_ns);

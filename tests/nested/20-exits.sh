@@ -30,7 +30,7 @@ for w in "${workloads[@]}"; do
 	is "$(jq -r .status "$T/$name.json")" ok "$name: the guest came to its end"
 	for v in 0 1; do
 		who="$name vCPU $v"
-		exits=$(stored vcpu_exits_total "$name" $v reason)
+		exits=$(stored vcpu_reason_exits_total "$name" $v reason)
 		reentries=$(stored vcpu_reentries_total "$name" $v)
 		perf=$(perf_exits "$name" $v)
 		diag "$who: rondo-bpfd: $exits, re-entries $reentries; perf: $perf"

@@ -13,7 +13,7 @@ collector_start()
 {
 	diag "$SECONDS s: starting rondo-bpfd"
 	[ -x "$BUILD/bin/rondo-bpfd" ] || skip_all "rondo-bpfd is not built (no clang or bpftool)"
-	start rondo-bpfd rondo-bpfd --store "$T/store" --max-vcpus 16
+	start rondo-bpfd rondo-bpfd --store "$T/store" --max-vcpus 16 --groups all
 	collector=$pid
 	wait_for 60 grep -qs 'collecting into' "$T/rondo-bpfd.out" "$T/rondo-bpfd.err" ||
 		bail "rondo-bpfd starts" "$(cat "$T/rondo-bpfd.out" "$T/rondo-bpfd.err")"
