@@ -110,7 +110,10 @@ static enum status start(struct daemon *d)
 	if (status != STATUS_OK)
 		return status;
 	now = clock_ns(CLOCK_MONOTONIC);
-	drain_begin(d->drain, d->kernel, d->store, now, offset);
+	if (drain_begin(d->drain, d->kernel, d->store, now, offset)) {
+		log_line("no memory");
+		return STATUS_FAILED;
+	}
 	return kernel_start(d->kernel);
 }
 

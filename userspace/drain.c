@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "info.h"
 #include "log.h"
+#include "naming.h"
 #include "proc.h"
 #include "vms.h"
-
-#define CMDLINE_MAX 65536
 
 /* What we know of a slot, as long as it is one vCPU's. */
 struct binding {
@@ -28,12 +28,12 @@ struct drain {
 	struct kernel *k;
 	struct store *s;
 	struct vms vms;
+	struct roster *roster;
 	struct lost_series lost;
 	uint64_t unattributed;
 	uint64_t lost_until;
 	uint64_t offset; /* CLOCK_REALTIME - CLOCK_MONOTONIC in this tick */
 	uint32_t n_slots;
-	char cmdline[CMDLINE_MAX];
 	struct binding bindings[];
 };
 
@@ -48,13 +48,15 @@ struct drain *drain_new(const struct capabilities *c, uint32_t n_slots)
 	return d;
 }
 
-void drain_begin(struct drain *d, struct kernel *k, struct store *s, uint64_t now, uint64_t offset)
+int drain_begin(struct drain *d, struct kernel *k, struct store *s, uint64_t now, uint64_t offset)
 {
 	d->k = k;
 	d->s = s;
 	d->offset = offset;
 	d->lost_until = now;
 	series_lost_begin(&d->lost, s);
+	d->roster = info_roster(s);
+	return d->roster ? 0 : -1;
 }
 
 void drain_free(struct drain *d)
@@ -63,6 +65,7 @@ void drain_free(struct drain *d)
 		return;
 	while (d->vms.vcpus)
 		vms_remove(&d->vms, d->vms.vcpus);
+	roster_free(d->roster);
 	free(d);
 }
 
@@ -94,6 +97,8 @@ static void unbind(struct drain *d, struct binding *b, uint64_t now)
 		return;
 	log_debug("VM %s: vCPU %d ends", vcpu->vm->instance, vcpu->id);
 	series_vcpu_end(&vcpu->series, d->s, now + d->offset);
+	if (vcpu->vm->n_vcpus == 1)
+		info_end(vcpu->vm, d->roster, d->s, now + d->offset);
 	vms_remove(&d->vms, vcpu);
 }
 
@@ -136,44 +141,24 @@ static void finish_dead(struct drain *d)
 			finish(d, n);
 }
 
-/* The name of a VM that we have not met: from its birth record, else, or if that is cut, from /proc. */
-static void name_vm(struct drain *d, const struct rbpf_slot *slot, const struct rbpf_birth *birth,
-		    char instance[INSTANCE_MAX + 1])
-{
-	const char *cmdline = birth ? birth->cmdline : d->cmdline;
-	size_t length = birth ? birth->cmdline_len : 0, got;
-	char comm[16] = "";
-
-	if (birth)
-		memcpy(comm, birth->comm, sizeof(comm) - 1);
-	if ((!birth || !length || length == RBPF_CMDLINE) && proc_is(slot->tgid, slot->start)) {
-		got = proc_cmdline(slot->tgid, d->cmdline, sizeof(d->cmdline));
-		if (got) {
-			cmdline = d->cmdline;
-			length = got;
-		}
-		if (!*comm)
-			proc_comm(slot->tgid, comm);
-	}
-	identity_name(comm, cmdline, length, slot->tgid, instance);
-}
-
 static struct vm *meet_vm(struct drain *d, const struct rbpf_slot *slot,
 			  const struct rbpf_birth *birth)
 {
 	struct vm *vm = vms_find(&d->vms, slot->tgid, slot->start, slot->kvm);
-	char instance[INSTANCE_MAX + 1];
+	struct identity id;
 
 	if (vm)
 		return vm;
-	name_vm(d, slot, birth, instance);
+	naming_find(slot->tgid, slot->start, birth, &id);
 	/* A VM that was started anew at once may come before we took note of the old one's end. */
-	vm = vms_named(&d->vms, instance);
+	vm = vms_named(&d->vms, id.name);
 	if (vm && !proc_is(vm->tgid, vm->start))
 		finish_dead(d);
-	vm = vms_add(&d->vms, slot->tgid, slot->start, slot->kvm, instance);
-	if (vm)
-		log_debug("VM %s: process %u", vm->instance, vm->tgid);
+	vm = vms_add(&d->vms, slot->tgid, slot->start, slot->kvm);
+	if (!vm)
+		return NULL;
+	vm->id = id;
+	info_begin(vm, d->roster, d->s, slot->born + d->offset);
 	return vm;
 }
 
@@ -267,6 +252,7 @@ void drain_tick(struct drain *d, uint64_t now, uint64_t offset)
 	struct rbpf_slot *slot;
 	struct binding *b;
 	uint32_t n, state;
+	struct vm *vm;
 	int err;
 
 	d->offset = offset;
@@ -286,6 +272,8 @@ void drain_tick(struct drain *d, uint64_t now, uint64_t offset)
 				add_counts(d, b, slot, now);
 		}
 	}
+	for (vm = d->vms.vms; vm; vm = vm->next)
+		info_tick(vm, d->s, now + offset);
 	add_lost(d, now);
 	store_tick(d->s, now + offset);
 }

@@ -19,8 +19,11 @@ struct drain;
 struct drain *drain_new(const struct capabilities *c, uint32_t n_slots);
 void drain_free(struct drain *d);
 
-/* Before the first record: where from and where to. offset: CLOCK_REALTIME - CLOCK_MONOTONIC, of the first tick. */
-void drain_begin(struct drain *d, struct kernel *k, struct store *s, uint64_t now, uint64_t offset);
+/*
+ * Before the first record: where from and where to. offset: CLOCK_REALTIME - CLOCK_MONOTONIC, of the
+ * first tick. 0, or -1: no memory.
+ */
+int drain_begin(struct drain *d, struct kernel *k, struct store *s, uint64_t now, uint64_t offset);
 
 /* The kernel_record_fn; ctx is the drain. */
 void drain_record(void *ctx, const struct rbpf_head *head, size_t size);

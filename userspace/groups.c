@@ -68,6 +68,11 @@ const struct group_def groups[GROUP_NR] = {
 		.names = "vm_(worst_vcpu_)?ready_ratio|vm_vcpus",
 		.on = true, .per_vm = 3, .shape = SHAPE_LEVELS, .drop = 6,
 	},
+	[GROUP_INFO] = {
+		.name = "vm-info", .what = "who each VM is: name, uuid, VMM, process, cgroup, namespace",
+		.names = "vm_info",
+		.on = true, .always = true, .per_vm = 4, .shape = SHAPE_PEAKS,
+	},
 	[GROUP_CULPRITS] = {
 		.name = "culprits", .what = "who took the time that was stolen from a VM",
 		.names = "vm_steal_by_ns",

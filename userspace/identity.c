@@ -1,232 +1,474 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * identity.c - what a VM is called
+ * identity.c - who a VM is
+ *
+ * A new VMM is a line in the table. Its program is recognised by argv[0], by the process' name, by
+ * the file that it runs, or, if it has been given another name, by an option that no other has.
  */
 #include "identity.h"
 
-#include <stdbool.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
-/* How an option's argument becomes a name. */
-enum form {
-	FORM_PLAIN,
-	FORM_QEMU, /* [guest=]NAME[,key=value...], a comma in it doubled */
+#include "clean.h"
+
+#define TEXT_MAX 512 /* of a name, before it is cleaned and cut */
+
+struct text {
+	const char *at;
+	size_t length;
 };
+
+/* Takes from an option's argument what is wanted of it: its new length in out[TEXT_MAX], 0 if nothing. */
+typedef size_t take_fn(struct text value, const char *key, char *out);
+
+/* An option, and what its argument gives. "--x VALUE" and "--x=VALUE" both count. */
+struct way {
+	const char *option;
+	take_fn *take;
+	const char *key;
+};
+
+static take_fn take_all, take_qemu_name, take_key, take_socket;
+
+/* programs: base names; a trailing * stands for anything. mark: an option that gives it away. */
+static const struct rule {
+	const char *vmm;
+	const char *programs[5];
+	const char *mark;
+	struct way names[4];
+	struct way uuids[4];
+	const char *unnamed; /* what the VMM itself calls a VM without a name; %u is its pid */
+} rules[] = {
+	{
+		.vmm = "rondo-vmm",
+		.programs = { "rondo-vmm" },
+		.names = { { "--name", take_all, NULL } },
+	},
+	{
+		.vmm = "qemu",
+		.programs = { "qemu-system-*", "qemu-kvm*", "kvm", "kvm-spice", "qemu" },
+		.mark = "-machine",
+		.names = { { "-name", take_qemu_name, NULL }, { "--name", take_qemu_name, NULL } },
+		.uuids = { { "-uuid", take_all, NULL },
+			   { "--uuid", take_all, NULL },
+			   { "-smbios", take_key, "uuid" } },
+	},
+	{
+		.vmm = "firecracker",
+		.programs = { "firecracker*" },
+		.mark = "--start-time-cpu-us", /* the jailer's */
+		.names = { { "--id", take_all, NULL }, { "--api-sock", take_socket, NULL } },
+	},
+	{
+		.vmm = "cloud-hypervisor",
+		.programs = { "cloud-hypervisor*", "cloud-hyperviso" },
+		.names = { { "--api-socket", take_socket, NULL } },
+		.uuids = { { "--platform", take_key, "uuid" },
+			   { "--platform", take_key, "system_uuid" } },
+	},
+	{
+		.vmm = "kvmtool",
+		.programs = { "lkvm", "lkvm-static", "vm", "kvmtool" },
+		.names = { { "--name", take_all, NULL }, { "-n", take_all, NULL } },
+		.unnamed = "guest-%u",
+	},
+	{
+		.vmm = "crosvm",
+		.programs = { "crosvm*" },
+		.names = { { "--name", take_all, NULL },
+			   { "--socket", take_socket, NULL },
+			   { "-s", take_socket, NULL } },
+	},
+	{
+		.vmm = "stratovirt",
+		.programs = { "stratovirt" },
+		.names = { { "-name", take_all, NULL } },
+		.uuids = { { "-uuid", take_all, NULL } },
+	},
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static size_t put(const char *from, size_t length, char *out)
+{
+	length = length < TEXT_MAX ? length : TEXT_MAX;
+	memcpy(out, from, length);
+	return length;
+}
+
+static size_t take_all(struct text value, const char *key, char *out)
+{
+	(void)key;
+	return put(value.at, value.length, out);
+}
 
 /*
- * The VMMs that are known. program: the base name of argv[0], or of the process; a trailing * stands
- * for anything. Options are compared as a whole; "--x NAME" and "--x=NAME" both count.
+ * The next word of a list in QEMU's manner, up to a comma; doubled ones are undoubled. Moves value
+ * on. The length of what of the word fits into out[TEXT_MAX].
  */
-static const struct rule {
-	const char *program;
-	const char *options[3];
-	enum form form;
-} rules[] = {
-	{ "rondo-vmm", { "--name" }, FORM_PLAIN },
-	{ "qemu-system-*", { "-name", "--name" }, FORM_QEMU },
-	{ "qemu-kvm", { "-name", "--name" }, FORM_QEMU },
-	{ "kvm", { "-name", "--name" }, FORM_QEMU },
-	{ "lkvm", { "--name", "-n" }, FORM_PLAIN },
-	{ "firecracker", { "--id" }, FORM_PLAIN },
-};
-
-#define RULES (sizeof(rules) / sizeof(rules[0]))
-
-/* The length of the UTF-8 character at text[left], 0 if there is none: no overlong form, no surrogate. */
-static size_t utf8_char(const unsigned char *text, size_t left)
+static size_t next_word(struct text *value, char *out)
 {
-	static const struct {
-		unsigned char first, last, low, high, length;
-	} forms[] = {
-		{ 0x20, 0x7e, 0, 0, 1 },       { 0xc2, 0xdf, 0x80, 0xbf, 2 },
-		{ 0xe0, 0xe0, 0xa0, 0xbf, 3 }, { 0xe1, 0xec, 0x80, 0xbf, 3 },
-		{ 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 },
-		{ 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 },
-		{ 0xf4, 0xf4, 0x80, 0x8f, 4 },
-	};
-	size_t i, k;
+	size_t n = 0;
 
-	for (i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-		if (text[0] < forms[i].first || text[0] > forms[i].last)
-			continue;
-		if (forms[i].length == 1)
-			return 1;
-		if (left < forms[i].length || text[1] < forms[i].low || text[1] > forms[i].high)
-			return 0;
-		/* U+0080 to U+009F are control characters. */
-		if (text[0] == 0xc2 && text[1] < 0xa0)
-			return 0;
-		for (k = 2; k < forms[i].length; k++)
-			if ((text[k] & 0xc0) != 0x80)
-				return 0;
-		return forms[i].length;
+	while (value->length) {
+		char c = *value->at;
+
+		if (c == ',' && (value->length < 2 || value->at[1] != ','))
+			break;
+		value->at += c == ',' ? 2 : 1;
+		value->length -= c == ',' ? 2 : 1;
+		if (n < TEXT_MAX)
+			out[n++] = c;
+	}
+	if (value->length) {
+		value->at++;
+		value->length--;
+	}
+	return n;
+}
+
+/* Cuts "key=" off the front; false if it isn't there. */
+static bool cut_key(const char *key, char *word, size_t *length)
+{
+	size_t n = strlen(key);
+
+	if (*length <= n || memcmp(word, key, n) != 0 || word[n] != '=')
+		return false;
+	*length -= n + 1;
+	memmove(word, word + n + 1, *length);
+	return true;
+}
+
+static size_t take_key(struct text value, const char *key, char *out)
+{
+	size_t n;
+
+	while (value.length) {
+		n = next_word(&value, out);
+		if (cut_key(key, out, &n))
+			return n;
 	}
 	return 0;
 }
 
-void identity_clean(const char *text, size_t length, char instance[INSTANCE_MAX + 1])
+/* The guest key, or a first word without a key. */
+static size_t take_qemu_name(struct text value, const char *key, char *out)
 {
-	size_t at = 0, n = 0, step;
+	struct text rest = value;
+	size_t n = next_word(&rest, out);
 
-	while (at < length) {
-		step = utf8_char((const unsigned char *)text + at, length - at);
-		if (n + (step ? step : 1) > INSTANCE_MAX)
-			break;
-		if (step) {
-			memcpy(instance + n, text + at, step);
-			n += step;
-			at += step;
-		} else {
-			instance[n++] = '_';
-			at++;
+	(void)key;
+	if (n && !memchr(out, '=', n))
+		return n;
+	n = take_key(value, "guest", out);
+	return n;
+}
+
+/* Names of sockets and directories that say nothing about a VM. */
+static bool is_dull(const char *word, size_t length)
+{
+	static const char *const dull[] = { "api",
+					    "clh-api",
+					    "api-sock",
+					    "api-socket",
+					    "firecracker",
+					    "fc",
+					    "crosvm",
+					    "cloud-hypervisor",
+					    "ch",
+					    "socket",
+					    "control",
+					    "vmm",
+					    "root",
+					    "run",
+					    "tmp",
+					    "var",
+					    "" };
+	size_t i;
+
+	for (i = 0; i < COUNT(dull); i++)
+		if (length == strlen(dull[i]) && !memcmp(word, dull[i], length))
+			return true;
+	return false;
+}
+
+/* "/run/vms/web1.sock" and "/run/vms/web1/api.sock" are both web1's. */
+static size_t take_socket(struct text value, const char *key, char *out)
+{
+	size_t end = next_word(&value, out), begin, n;
+	const char *slash, *dot;
+
+	(void)key;
+	cut_key("path", out, &end);
+	if (end > 3 && !memcmp(out, "fd=", 3))
+		return 0;
+	slash = memrchr(out, '/', end);
+	dot = memrchr(slash ? slash : out, '.', slash ? (size_t)(out + end - slash) : end);
+	for (n = dot ? (size_t)(dot - out) : end;; n = begin - 1) {
+		slash = memrchr(out, '/', n);
+		begin = slash ? (size_t)(slash + 1 - out) : 0;
+		if (!is_dull(out + begin, n - begin)) {
+			memmove(out, out + begin, n - begin);
+			return n - begin;
 		}
+		if (!begin)
+			return 0;
 	}
-	if (!n)
-		instance[n++] = '_';
-	instance[n] = '\0';
 }
 
-void identity_append(char instance[INSTANCE_MAX + 1], const char *suffix)
-{
-	size_t n = strlen(instance), extra = strlen(suffix);
-
-	if (extra > INSTANCE_MAX)
-		return;
-	while (n + extra > INSTANCE_MAX) {
-		/* Back over a whole character: its continuation bytes, then its first. */
-		while (n && ((unsigned char)instance[n - 1] & 0xc0) == 0x80)
-			n--;
-		if (n)
-			n--;
-	}
-	memcpy(instance + n, suffix, extra + 1);
-}
-
-static bool program_matches(const char *pattern, const char *name, size_t length)
+static bool matches(const char *pattern, struct text name)
 {
 	size_t n = strlen(pattern);
 
 	if (n && pattern[n - 1] == '*')
-		return length >= n - 1 && !memcmp(name, pattern, n - 1);
-	return length == n && !memcmp(name, pattern, n);
+		return name.length >= n - 1 && !memcmp(name.at, pattern, n - 1);
+	return name.length == n && !memcmp(name.at, pattern, n);
 }
 
-static const struct rule *rule_of(const char *name, size_t length)
+static const struct rule *rule_of_program(struct text path)
 {
-	const char *slash = memrchr(name, '/', length);
-	size_t i;
+	const char *slash = memrchr(path.at, '/', path.length);
+	size_t i, k;
 
 	if (slash) {
-		length -= (size_t)(slash + 1 - name);
-		name = slash + 1;
+		path.length -= (size_t)(slash + 1 - path.at);
+		path.at = slash + 1;
 	}
-	for (i = 0; i < RULES; i++)
-		if (program_matches(rules[i].program, name, length))
+	for (i = 0; i < COUNT(rules); i++)
+		for (k = 0; k < COUNT(rules[i].programs) && rules[i].programs[k]; k++)
+			if (matches(rules[i].programs[k], path))
+				return &rules[i];
+	return NULL;
+}
+
+/* The next argument; false at the end. */
+static bool next_argument(struct text *rest, struct text *argument)
+{
+	if (!rest->length)
+		return false;
+	argument->at = rest->at;
+	argument->length = strnlen(rest->at, rest->length);
+	rest->at += argument->length;
+	rest->length -= argument->length;
+	if (rest->length) {
+		rest->at++;
+		rest->length--;
+	}
+	return true;
+}
+
+/* The argument of an option, with which way it goes on; false if it isn't there. */
+static bool find_option(struct text cmdline, const char *option, struct text *value)
+{
+	size_t n = strlen(option);
+	struct text argument;
+
+	/* Not argv[0]. */
+	if (!next_argument(&cmdline, &argument))
+		return false;
+	while (next_argument(&cmdline, &argument)) {
+		if (argument.length < n || memcmp(argument.at, option, n) != 0)
+			continue;
+		if (argument.length == n)
+			return next_argument(&cmdline, value);
+		if (argument.at[n] == '=') {
+			*value = (struct text){ argument.at + n + 1, argument.length - n - 1 };
+			return true;
+		}
+	}
+	return false;
+}
+
+static const struct rule *rule_of_marks(struct text cmdline)
+{
+	struct text value;
+	size_t i;
+
+	for (i = 0; i < COUNT(rules); i++)
+		if (rules[i].mark && find_option(cmdline, rules[i].mark, &value))
 			return &rules[i];
 	return NULL;
 }
 
-/* QEMU's -name: the guest key, or a first word without a key. Undoubles commas; its new length. */
-static size_t qemu_name(const char *text, size_t length, char *out, size_t out_size)
+static const struct rule *rule_of(const struct identity_source *source, struct text cmdline)
 {
-	const char *end = text + length;
-	bool first = true;
+	struct text exe = { source->exe, strlen(source->exe) }, rest = cmdline, first;
+	static const char deleted[] = " (deleted)";
+	const struct rule *rule = NULL;
 
-	while (text < end) {
-		size_t n = 0;
-		const char *value = NULL;
-		bool guest;
-
-		guest = end - text >= 6 && !memcmp(text, "guest=", 6);
-		if (guest)
-			text += 6;
-		for (value = text; text < end; text++) {
-			if (*text == ',') {
-				if (text + 1 >= end || text[1] != ',')
-					break;
-				text++;
-			}
-			if (n < out_size)
-				out[n++] = *text;
-		}
-		if (guest || (first && !memchr(value, '=', (size_t)(text - value))))
-			return n;
-		first = false;
-		text++;
-	}
-	return 0;
+	if (next_argument(&rest, &first))
+		rule = rule_of_program(first);
+	if (!rule)
+		rule = rule_of_program((struct text){ source->comm, strlen(source->comm) });
+	if (exe.length > strlen(deleted) &&
+	    !memcmp(exe.at + exe.length - strlen(deleted), deleted, strlen(deleted)))
+		exe.length -= strlen(deleted);
+	if (!rule)
+		rule = rule_of_program(exe);
+	return rule ? rule : rule_of_marks(cmdline);
 }
 
-/* The argument that follows, or is part of, the option at arg; NULL if it isn't one of the rule's. */
-static const char *option_value(const struct rule *rule, const char *arg, size_t arg_len,
-				const char *next, size_t next_len, size_t *length)
+/* The first way that gives something. */
+static size_t by_ways(const struct way *ways, size_t n, struct text cmdline, char *out)
+{
+	struct text value;
+	size_t got = 0, i;
+
+	for (i = 0; i < n && ways[i].option && !got; i++)
+		if (find_option(cmdline, ways[i].option, &value))
+			got = ways[i].take(value, ways[i].key, out);
+	return got;
+}
+
+/* 8-4-4-4-12 hexadecimal digits, or nothing. */
+static void take_uuid(const char *text, size_t length, char uuid[37])
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(rule->options) / sizeof(rule->options[0]); i++) {
-		const char *option = rule->options[i];
-		size_t n = option ? strlen(option) : 0;
+	*uuid = '\0';
+	if (length != 36)
+		return;
+	for (i = 0; i < 36; i++) {
+		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
 
-		if (!n || arg_len < n || memcmp(arg, option, n) != 0)
-			continue;
-		if (arg_len == n && next) {
-			*length = next_len;
-			return next;
+		if (dash ? text[i] != '-' : !isxdigit((unsigned char)text[i])) {
+			*uuid = '\0';
+			return;
 		}
-		if (arg_len > n && arg[n] == '=') {
-			*length = arg_len - n - 1;
-			return arg + n + 1;
-		}
+		uuid[i] = (char)tolower((unsigned char)text[i]);
 	}
-	return NULL;
+	uuid[36] = '\0';
 }
 
-/* The name that the command line gives; its length, 0 if none. */
-static size_t name_by_rule(const struct rule *rule, const char *cmdline, size_t length, char *out,
-			   size_t out_size)
+static bool begins(const char *text, size_t length, const char *with)
 {
-	const char *end = cmdline + length, *arg = cmdline;
+	return length > strlen(with) && !memcmp(text, with, strlen(with));
+}
 
-	while (arg < end) {
-		size_t arg_len = strnlen(arg, (size_t)(end - arg)), next_len = 0, n;
-		const char *next = arg + arg_len + 1, *value;
+/* "sandbox-<id>" of QEMU; "/run/vc/vm/<id>/..." in the others' sockets. */
+static size_t kata(struct text cmdline, char *name, size_t length, struct identity *identity)
+{
+	static const char dir[] = "/run/vc/vm/", sandbox[] = "sandbox-";
+	const char *id = memmem(cmdline.at, cmdline.length, dir, strlen(dir));
+	size_t n;
 
-		if (next < end)
-			next_len = strnlen(next, (size_t)(end - next));
-		else
-			next = NULL;
-		value = option_value(rule, arg, arg_len, next, next_len, &n);
-		if (value && n) {
-			if (rule->form == FORM_QEMU)
-				return qemu_name(value, n, out, out_size);
-			n = n < out_size ? n : out_size;
-			memcpy(out, value, n);
-			return n;
-		}
-		if (!next)
-			break;
-		arg = next;
+	if (begins(name, length, sandbox)) {
+		n = strlen(sandbox);
+		memmove(name, name + n, length - n);
+		identity->vmm = "kata";
+		return length - n;
 	}
+	if (!id)
+		return length;
+	id += strlen(dir);
+	for (n = 0; id + n < cmdline.at + cmdline.length && id[n] && id[n] != '/';)
+		n++;
+	if (!n)
+		return length;
+	identity->vmm = "kata";
+	return put(id, n, name);
+}
+
+/* The guest's name is "<namespace>_<name>" there; a namespace has no '_'. */
+static size_t kubevirt(struct text cmdline, const struct cgroup_hints *hints, char *name,
+		       size_t length, struct identity *identity)
+{
+	char *split = memchr(name, '_', length);
+
+	if (!split || split == name || split == name + length - 1)
+		return length;
+	if (!hints->kubernetes && !memmem(cmdline.at, cmdline.length, "/kubevirt", 9))
+		return length;
+	identity->vmm = "kubevirt";
+	clean_text(name, (size_t)(split - name), identity->namespace, sizeof(identity->namespace));
+	*split = '/';
+	return length;
+}
+
+/* What the cgroup says where the command line says nothing. */
+static size_t by_hints(const struct cgroup_hints *hints, const struct rule *rule, char *name)
+{
+	if (*hints->name)
+		return put(hints->name, strlen(hints->name), name);
+	if (*hints->number)
+		return put(hints->number, strlen(hints->number), name);
+	if (*hints->jail && rule && !strcmp(rule->vmm, "firecracker"))
+		return put(hints->jail, strlen(hints->jail), name);
 	return 0;
 }
 
-void identity_name(const char *comm, const char *cmdline, size_t length, uint32_t tgid,
-		   char instance[INSTANCE_MAX + 1])
+static void find_cgroup(const struct identity_source *source, struct identity *identity,
+			struct cgroup_hints *hints)
 {
-	const struct rule *rule = rule_of(cmdline, strnlen(cmdline, length));
-	char text[512], suffix[16];
-	size_t n = 0;
+	struct cgroups cgroups = source->cgroups;
+	bool v2;
+	const char *path = cgroup_of_vm(&cgroups, &v2);
+	size_t length = strlen(path), over = 0;
 
-	if (!rule)
-		rule = rule_of(comm, strlen(comm));
-	if (rule)
-		n = name_by_rule(rule, cmdline, length, text, sizeof(text));
-	if (n) {
-		identity_clean(text, n, instance);
+	cgroup_hints(path, hints);
+	if (!length)
 		return;
+	if (length >= sizeof(identity->cgroup))
+		over = length - (sizeof(identity->cgroup) - 1);
+	clean_text(path + over, length - over, identity->cgroup, sizeof(identity->cgroup));
+	identity->cgroup_version = v2 ? 2 : 1;
+}
+
+/* Its name in name[TEXT_MAX], by the rule and by who started it; the length, 0 if nothing tells. */
+static size_t find_name(const struct identity_source *source, struct text cmdline,
+			const struct rule *rule, const struct cgroup_hints *hints, char *name,
+			struct identity *identity)
+{
+	static const char anonymous[] = "anonymous-instance"; /* Firecracker's for "no name" */
+	size_t length = 0;
+
+	if (rule)
+		length = by_ways(rule->names, COUNT(rule->names), cmdline, name);
+	if (length == strlen(anonymous) && !memcmp(name, anonymous, length))
+		length = by_ways(rule->names + 1, COUNT(rule->names) - 1, cmdline, name);
+	if (rule)
+		length = kata(cmdline, name, length, identity);
+	if (length)
+		length = kubevirt(cmdline, hints, name, length, identity);
+	if (!length)
+		length = by_hints(hints, rule, name);
+	if (!length && rule && rule->unnamed && !*identity->uuid) {
+		identity->fallback = true;
+		length = (size_t)snprintf(name, TEXT_MAX, rule->unnamed, source->tgid);
 	}
-	identity_clean(comm, strlen(comm), instance);
-	snprintf(suffix, sizeof(suffix), "-%u", tgid);
-	identity_append(instance, suffix);
+	return length;
+}
+
+void identity_find(const struct identity_source *source, struct identity *identity)
+{
+	struct text cmdline = { source->cmdline, source->length }, value;
+	const struct rule *rule = rule_of(source, cmdline);
+	char name[TEXT_MAX], text[TEXT_MAX], suffix[16];
+	struct cgroup_hints hints;
+	size_t length;
+
+	memset(identity, 0, sizeof(*identity));
+	identity->vmm = rule ? rule->vmm : "other";
+	find_cgroup(source, identity, &hints);
+	memcpy(identity->pod, hints.pod, sizeof(identity->pod));
+	memcpy(identity->number, hints.number, sizeof(identity->number));
+	if (rule && !strcmp(rule->vmm, "qemu") && find_option(cmdline, "-id", &value)) {
+		clean_text(value.at, value.length, identity->number, sizeof(identity->number));
+		identity->vmm = "proxmox";
+	}
+	length = rule ? by_ways(rule->uuids, COUNT(rule->uuids), cmdline, text) : 0;
+	take_uuid(text, length, identity->uuid);
+	length = find_name(source, cmdline, rule, &hints, name, identity);
+	if (!length && *identity->uuid)
+		length = put(identity->uuid, strlen(identity->uuid), name);
+	length = clean_text(name, length, identity->name, sizeof(identity->name));
+	if (length)
+		return;
+	identity->fallback = true;
+	if (!clean_text(source->comm, strlen(source->comm), identity->name, sizeof(identity->name)))
+		memcpy(identity->name, "_", 2);
+	snprintf(suffix, sizeof(suffix), "-%u", source->tgid);
+	clean_append(identity->name, sizeof(identity->name), suffix);
 }

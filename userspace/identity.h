@@ -1,33 +1,44 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * identity.h - what a VM is called
+ * identity.h - who a VM is: its name, and what else its process tells
  *
- * Pure: from a process' name and command line to a name that can be a label. Reading /proc is
- * proc.h's.
+ * Pure: from a process' names, command line and cgroups, by a table of rules per VMM. libvirt is
+ * never asked. Reading /proc is proc.h's; that names are unique is vms.h's.
  */
 #ifndef RONDO_BPFD_IDENTITY_H
 #define RONDO_BPFD_IDENTITY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cgroup.h"
+
 #define INSTANCE_MAX 128 /* bytes of a name, without the NUL */
 
-/*
- * The name that a VMM's command line gives its VM, by the table of rules, else "<comm>-<tgid>".
- * cmdline[length]: arguments that end in NUL each (the last one may be cut). instance gets valid UTF-8 without
- * control characters, at least one byte.
- */
-void identity_name(const char *comm, const char *cmdline, size_t length, uint32_t tgid,
-		   char instance[INSTANCE_MAX + 1]);
+/* What is known of the process; "" and 0 where something is not. */
+struct identity_source {
+	uint32_t tgid;
+	const char *comm;
+	const char *exe;     /* the program's path, as the kernel knows it */
+	const char *cmdline; /* arguments that end in a NUL each; the last one may be cut */
+	size_t length;
+	struct cgroups cgroups;
+};
 
-/*
- * Makes a name of bytes of unknown quality: what is no UTF-8 or a control character becomes '_';
- * cut at a character's border. An empty one becomes "_". text[length] may hold NULs (as controls).
- */
-void identity_clean(const char *text, size_t length, char instance[INSTANCE_MAX + 1]);
+/* All is valid UTF-8 without control characters; "" where it is not known, but for name and vmm. */
+struct identity {
+	char name[INSTANCE_MAX + 1]; /* "<comm>-<tgid>" if nothing tells */
+	char uuid[37];               /* lower case */
+	char number[16];             /* Proxmox' */
+	char namespace[64];          /* Kubernetes'; name is "<namespace>/<name>" then */
+	char pod[37];                /* the pod's uid */
+	char cgroup[256];            /* path, its end if it is longer */
+	const char *vmm;             /* "qemu", ..., "other"; static */
+	uint32_t cgroup_version;     /* 1 or 2: of the path; 0 without one */
+	bool fallback;               /* the name is made of the process' number */
+};
 
-/* Appends a suffix ("-4711"), cutting the name so that both fit. */
-void identity_append(char instance[INSTANCE_MAX + 1], const char *suffix);
+void identity_find(const struct identity_source *source, struct identity *identity);
 
 #endif /* RONDO_BPFD_IDENTITY_H */

@@ -8,18 +8,35 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#define NS_PER_S UINT64_C(1000000000)
+#define NS_PER_S      UINT64_C(1000000000)
+#define FIRST_PID_INO 0xeffffffcu /* of the initial pid namespace, on every Linux */
+
+static const char *proc_root = "/proc";
+
+void proc_set_root(const char *root)
+{
+	proc_root = root;
+}
+
+bool proc_is_foreign(void)
+{
+	struct stat st;
+
+	return !strcmp(proc_root, "/proc") && !stat("/proc/self/ns/pid", &st) &&
+	       st.st_ino != FIRST_PID_INO;
+}
 
 static size_t read_file(uint32_t tgid, const char *file, char *buffer, size_t size)
 {
-	char path[64];
+	char path[512];
 	size_t n = 0;
 	ssize_t got;
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%u/%s", tgid, file);
+	snprintf(path, sizeof(path), "%s/%u/%s", proc_root, tgid, file);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return 0;
@@ -69,4 +86,23 @@ void proc_comm(uint32_t tgid, char comm[16])
 	if (n && comm[n - 1] == '\n')
 		n--;
 	comm[n] = '\0';
+}
+
+void proc_exe(uint32_t tgid, char *path, size_t size)
+{
+	char link[512];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "%s/%u/exe", proc_root, tgid);
+	n = readlink(link, path, size - 1);
+	path[n > 0 ? n : 0] = '\0';
+}
+
+void proc_cgroups(uint32_t tgid, struct cgroups *cgroups)
+{
+	char text[8192];
+	size_t n = read_file(tgid, "cgroup", text, sizeof(text) - 1);
+
+	text[n] = '\0';
+	cgroup_parse(text, cgroups);
 }

@@ -11,6 +11,8 @@
 #include "budget.h"
 #include "log.h"
 
+#define ENTRY_SIZE 1024 /* of the directory: vm_info has long labels */
+
 struct store {
 	rondo_store *rondo;
 	group_set groups;
@@ -24,7 +26,7 @@ uint64_t store_plan(group_set set, uint32_t max_vcpus, uint32_t max_vms)
 	size_t n = groups_schemas(set, max_vcpus, max_vms, schemas);
 	struct rondo_plan plan;
 
-	return rondo_plan(schemas, n, 0, &plan, NULL, 0) ? 0 : plan.bytes;
+	return rondo_plan(schemas, n, ENTRY_SIZE, &plan, NULL, 0) ? 0 : plan.bytes;
 }
 
 /* The groups that it was made with, for however many vCPUs; none: made by something else. */
@@ -90,6 +92,7 @@ enum status store_open(const char *dir, group_set set, uint32_t max_vcpus, uint3
 	err = rondo_store_open(dir, &opts, &s->rondo);
 	if (err == RONDO_E_NOT_FOUND) {
 		opts.flags = RONDO_OPEN_CREATE;
+		opts.entry_size = ENTRY_SIZE;
 		opts.schemas = schemas;
 		opts.n_schemas = groups_schemas(set, max_vcpus, max_vms, schemas);
 		*detail = '\0';
@@ -118,6 +121,11 @@ bool store_has(const struct store *s, enum group group)
 group_set store_groups(const struct store *s)
 {
 	return s->groups;
+}
+
+rondo_store *store_rondo(struct store *s)
+{
+	return s->rondo;
 }
 
 int store_close(struct store *s)

@@ -33,7 +33,7 @@ uint64_t store_plan(group_set set, uint32_t max_vcpus, uint32_t max_vms);
 group_set store_groups(const struct store *s);
 bool store_has(const struct store *s, enum group group);
 
-#define STORE_LABELS 3
+#define STORE_LABELS 10
 
 /*
  * A series; kind 0 is a counter. instance, vcpu: NULL for one without; label: what other labels it has,
@@ -48,6 +48,9 @@ struct store_def {
 
 /* Registers it. NULL if its group is off, or the store has no room for it (counted, logged once). */
 rondo_series *store_series(struct store *s, enum group group, const struct store_def *def);
+
+/* For those that look through its directory. */
+rondo_store *store_rondo(struct store *s);
 
 /* No more data for it. NULL is allowed. */
 void store_retire(struct store *s, rondo_series *series, uint64_t wall_ns);

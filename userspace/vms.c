@@ -6,7 +6,6 @@
  */
 #include "vms.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,26 +29,29 @@ struct vm *vms_named(struct vms *t, const char *instance)
 	return NULL;
 }
 
-struct vm *vms_add(struct vms *t, uint32_t tgid, uint64_t start, uint64_t kvm, const char *instance)
+static bool has_ordinal(const struct vms *t, const struct vm *vm, uint32_t ordinal)
+{
+	const struct vm *other;
+
+	for (other = t->vms; other; other = other->next)
+		if (other->tgid == vm->tgid && other->start == vm->start &&
+		    other->ordinal == ordinal)
+			return true;
+	return false;
+}
+
+struct vm *vms_add(struct vms *t, uint32_t tgid, uint64_t start, uint64_t kvm)
 {
 	struct vm *vm = calloc(1, sizeof(*vm));
-	unsigned int n;
-	char suffix[32];
 
 	if (!vm)
 		return NULL;
 	vm->tgid = tgid;
 	vm->start = start;
 	vm->kvm = kvm;
-	snprintf(vm->instance, sizeof(vm->instance), "%s", instance);
-	for (n = 1; vms_named(t, vm->instance); n++) {
-		if (n == 1)
-			snprintf(suffix, sizeof(suffix), "-%u", tgid);
-		else
-			snprintf(suffix, sizeof(suffix), "-%u-%u", tgid, n);
-		snprintf(vm->instance, sizeof(vm->instance), "%s", instance);
-		identity_append(vm->instance, suffix);
-	}
+	vm->instance = vm->who.instance;
+	while (has_ordinal(t, vm, vm->ordinal))
+		vm->ordinal++;
 	vm->next = t->vms;
 	t->vms = vm;
 	return vm;

@@ -3,7 +3,7 @@
  * vms.h - the VMs that live now, and their vCPUs
  *
  * A VM is known by its process (tgid and start time) and the kernel's address of it, as a process
- * may hold several. Its name is unique among those that live. A vCPU lives as long as a slot runs it.
+ * may hold several. Names are roster.h's. A vCPU lives as long as a slot runs it.
  */
 #ifndef RONDO_BPFD_VMS_H
 #define RONDO_BPFD_VMS_H
@@ -12,14 +12,20 @@
 #include <stdint.h>
 
 #include "identity.h"
+#include "roster.h"
 #include "series.h"
 
 struct vm {
 	struct vm *next;
 	uint32_t tgid;
 	uint64_t start, kvm;
+	uint32_t ordinal; /* the lowest that no other VM of its process has */
 	uint32_t n_vcpus;
-	char instance[INSTANCE_MAX + 1];
+	struct identity id;
+	struct roster_entry who;
+	const char *instance; /* who's: the label */
+	rondo_series *info;
+	uint64_t info_at; /* until when that is recorded, wall time */
 };
 
 struct vcpu {
@@ -40,9 +46,8 @@ struct vm *vms_find(struct vms *t, uint32_t tgid, uint64_t start, uint64_t kvm);
 /* The VM that has this name, or NULL. */
 struct vm *vms_named(struct vms *t, const char *instance);
 
-/* A new VM. Where its name is taken, the process' number is appended to it. NULL: no memory. */
-struct vm *vms_add(struct vms *t, uint32_t tgid, uint64_t start, uint64_t kvm,
-		   const char *instance);
+/* A new VM, without a name yet. NULL: no memory. */
+struct vm *vms_add(struct vms *t, uint32_t tgid, uint64_t start, uint64_t kvm);
 
 /* The VM's vCPU of this number, made if it is new (*is_new). NULL: no memory. */
 struct vcpu *vms_vcpu(struct vms *t, struct vm *vm, int32_t id, bool *is_new);

@@ -18,7 +18,8 @@ static struct vcpu *add(uint32_t tgid, const char *name, int32_t id)
 	bool is_new;
 
 	if (!vm)
-		vm = vms_add(&t, tgid, tgid * 10, 1, name);
+		vm = vms_add(&t, tgid, tgid * 10, 1);
+	strcpy(vm->who.instance, name);
 	return vms_vcpu(&t, vm, id, &is_new);
 }
 
@@ -42,7 +43,7 @@ END_TEST
 /* A process' number may come again; its start time doesn't. One process may hold two VMs. */
 START_TEST(core_key)
 {
-	struct vm *a = vms_add(&t, 7, 100, 1, "a");
+	struct vm *a = vms_add(&t, 7, 100, 1);
 
 	ck_assert_ptr_eq(vms_find(&t, 7, 100, 1), a);
 	ck_assert_ptr_null(vms_find(&t, 7, 101, 1));
@@ -51,27 +52,18 @@ START_TEST(core_key)
 }
 END_TEST
 
-START_TEST(core_same_name)
+/* The lowest that is free. */
+START_TEST(core_ordinals)
 {
-	ck_assert_str_eq(vms_add(&t, 7, 1, 1, "web")->instance, "web");
-	ck_assert_str_eq(vms_add(&t, 8, 1, 1, "web")->instance, "web-8");
-	ck_assert_str_eq(vms_add(&t, 8, 1, 2, "web")->instance, "web-8-2");
-	ck_assert_str_eq(vms_add(&t, 8, 1, 3, "web")->instance, "web-8-3");
-}
-END_TEST
+	struct vm *a = vms_add(&t, 7, 100, 1), *b = vms_add(&t, 7, 100, 2);
+	bool is_new;
 
-START_TEST(limits_same_long_name)
-{
-	char name[INSTANCE_MAX + 1];
-
-	memset(name, 'n', INSTANCE_MAX);
-	name[INSTANCE_MAX] = '\0';
-	ck_assert_str_eq(vms_add(&t, 7, 1, 1, name)->instance, name);
-	strcpy(name + INSTANCE_MAX - 3, "-12");
-	ck_assert_str_eq(vms_add(&t, 12, 1, 1, "n")->instance, "n");
-	vms_add(&t, 12, 1, 2, name);
-	strcpy(name + INSTANCE_MAX - 3, "nnn");
-	ck_assert_str_eq(vms_add(&t, 12, 1, 3, name)->instance + INSTANCE_MAX - 6, "n-12-2");
+	ck_assert_uint_eq(a->ordinal, 0);
+	ck_assert_uint_eq(b->ordinal, 1);
+	ck_assert_uint_eq(vms_add(&t, 8, 100, 3)->ordinal, 0);
+	vms_remove(&t, vms_vcpu(&t, a, 0, &is_new));
+	ck_assert_uint_eq(vms_add(&t, 7, 100, 4)->ordinal, 0);
+	ck_assert_uint_eq(vms_add(&t, 7, 100, 5)->ordinal, 2);
 }
 END_TEST
 
@@ -122,10 +114,9 @@ int main(void)
 
 	tcase_add_test(core, core_one_vm);
 	tcase_add_test(core, core_key);
-	tcase_add_test(core, core_same_name);
+	tcase_add_test(core, core_ordinals);
 	tcase_add_test(core, core_stat_line);
 	tcase_add_test(core, core_this_process);
-	tcase_add_test(limits, limits_same_long_name);
 	tcase_add_test(errors, errors_stat_line);
 	suite_add_tcase(suite, core);
 	suite_add_tcase(suite, limits);
