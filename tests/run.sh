@@ -70,7 +70,8 @@ breakdown()
 	awk '/^(not )?ok / {
 		name = $0
 		sub(/^(not )?ok [0-9]+ - /, "", name)
-		sub(/[: ].*/, "", name)
+		if (match(name, /^[0-9.]+ [^: ]*/)) name = substr(name, 1, RLENGTH)
+		else sub(/[: ].*/, "", name)
 		if (!(name in seen)) { seen[name] = 1; order[++n] = name }
 		if (/^not/) failed[name]++
 		else if (/# SKIP/) skipped[name]++

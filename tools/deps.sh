@@ -30,6 +30,7 @@ python3          test   a second reader of stores, so that librondo does not che
 jq               test   reads the JSON that the tools print
 busybox-static   test   the nested ground is booted with it
 cpio             test   packs its initramfs
+xz-utils         test   unpacks the modules of its second kernel
 qemu-system-x86  test   emulates the nested ground; QEMU itself is a VM to watch
 seabios          test   its firmware, the guest of that VM
 linux-perf       test   perf kvm stat, an independent count of exits

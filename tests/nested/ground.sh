@@ -11,7 +11,8 @@
 #	ground.sh demo                 tools/demo.sh in there; what it leaves is copied to BUILD/demo
 #	ground.sh shell                a shell in there
 #
-# BUILD: the build tree; GROUND_DIR (BUILD/ground): where kernel, initramfs and results are kept.
+# GROUND_KERNEL (6.1): which of Debian 12's kernels, 6.1 or 6.12. BUILD: the build tree; GROUND_DIR
+# (BUILD/ground): where kernels, initramfs and results are kept.
 # TEST_TIMEOUT (a script's own `# timeout: N` goes first), BOOT_TIMEOUT: seconds.
 # Exit status 77: it can't be had here, and why.
 
@@ -23,6 +24,9 @@ GROUND_DIR=$(realpath -m "${GROUND_DIR:-$BUILD/ground}")
 TEST_TIMEOUT=${TEST_TIMEOUT:-180}
 BOOT_TIMEOUT=${BOOT_TIMEOUT:-600}
 QEMU=${QEMU:-qemu-system-x86_64}
+GROUND_KERNEL=${GROUND_KERNEL:-6.1}
+kernel_dir=$GROUND_DIR/kernel-$GROUND_KERNEL
+initramfs=$GROUND_DIR/initramfs-$GROUND_KERNEL.gz
 export LC_ALL=C
 
 cant()
@@ -33,24 +37,34 @@ cant()
 
 # Only these parts of a kernel package are unpacked: 14 of its 400 MB.
 module_dirs=(arch/x86/kvm virt drivers/virtio drivers/crypto/ccp drivers/char/hw_random
-	     fs/9p net/9p fs/netfs fs/fscache)
+	     fs/9p net/9p fs/netfs fs/fscache) # the last one is part of fs/netfs in 6.12
 
-# Debian's current kernel, not installed onto this machine: $GROUND_DIR/kernel/{boot,lib}.
+# The image that a metapackage stands for at the moment.
+newest()
+{
+	apt-cache depends "$1" 2>/dev/null |
+		sed -n 's/^ *Depends: \(linux-image-[0-9].*-amd64\)$/\1/p' | head -n 1
+}
+
+# One of Debian's current kernels, not installed onto this machine: $kernel_dir/{boot,lib}.
 get_kernel()
 {
-	local package new=$GROUND_DIR/kernel.new deb patterns=() d
-	[ -e "$GROUND_DIR/kernel/release" ] && return
+	local package meta new=$kernel_dir.new deb patterns=() d
+	[ -e "$kernel_dir/release" ] && return
+	case $GROUND_KERNEL in
+	6.1) meta=linux-image-amd64 ;;
+	6.12) meta=linux-image-6.12-amd64 ;;
+	*) cant "GROUND_KERNEL=$GROUND_KERNEL: 6.1 or 6.12" ;;
+	esac
 	command -v apt-get >/dev/null || cant "it takes its kernel from Debian's archive by apt-get"
 	rm -rf "$new"
 	mkdir -p "$new" || exit 1
-	package=$(apt-cache depends linux-image-amd64 2>/dev/null |
-		  sed -n 's/^ *Depends: \(linux-image-[0-9].*-amd64\)$/\1/p' | head -n 1)
+	package=$(newest $meta)
 	if [ -z "$package" ] && [ "$(id -u)" = 0 ]; then
 		apt-get update -qq >&2
-		package=$(apt-cache depends linux-image-amd64 2>/dev/null |
-			  sed -n 's/^ *Depends: \(linux-image-[0-9].*-amd64\)$/\1/p' | head -n 1)
+		package=$(newest $meta)
 	fi
-	[ -n "$package" ] || cant "apt knows no linux-image-amd64 (apt-get update?)"
+	[ -n "$package" ] || cant "apt knows no $meta (apt-get update?)"
 	echo "ground: downloading $package (not installed, kept in $GROUND_DIR)" >&2
 	(cd "$new" && apt-get download -qq -o APT::Sandbox::User=root "$package") >&2 ||
 		{ [ "$(id -u)" = 0 ] && apt-get update -qq >&2 &&
@@ -62,36 +76,37 @@ get_kernel()
 	done
 	dpkg-deb --fsys-tarfile "$deb" |
 		tar -x -C "$new" --wildcards './boot/vmlinuz-*' '*/modules.builtin' \
-		    '*/modules.order' "${patterns[@]}" || cant "$deb can't be unpacked"
+		    '*/modules.order' "${patterns[@]}" 2>"$new/tar.err"
+	find "$new/lib" -name '*.ko.xz' -exec xz -d {} +
+	[ -n "$(find "$new/lib" -name kvm-amd.ko)" ] || cant "$deb can't be unpacked: $(cat "$new/tar.err")"
 	rm -f "$deb"
 	basename "$new"/boot/vmlinuz-* | sed 's/^vmlinuz-//' >"$new/release"
 	busybox depmod -b "$new" "$(cat "$new/release")" || cant "depmod failed"
-	rm -rf "$GROUND_DIR/kernel"
-	mv "$new" "$GROUND_DIR/kernel"
+	rm -rf "$kernel_dir"
+	mv "$new" "$kernel_dir"
 }
 
 prepare()
 {
-	local p root=$GROUND_DIR/initramfs
+	local p root=$GROUND_DIR/initramfs-$GROUND_KERNEL
 	[ "$(uname -m)" = x86_64 ] || cant "its programs are this machine's, and this is $(uname -m)"
 	for p in "$QEMU" busybox cpio gzip; do
 		command -v "$p" >/dev/null || cant "$p is not here (tools/deps.sh --for test)"
 	done
 	mkdir -p "$BUILD" "$GROUND_DIR" || exit 1
 	get_kernel
-	release=$(cat "$GROUND_DIR/kernel/release")
+	release=$(cat "$kernel_dir/release")
 	ground=nested-$(echo "$release" | cut -d. -f1,2)
-	if [ "$GROUND_DIR/initramfs.gz" -nt "$here/init" ] &&
-	   [ "$GROUND_DIR/initramfs.gz" -nt "$GROUND_DIR/kernel/release" ]; then
+	if [ "$initramfs" -nt "$here/init" ] && [ "$initramfs" -nt "$kernel_dir/release" ]; then
 		return
 	fi
 	rm -rf "$root"
 	mkdir -p "$root"/{bin,proc,sys,dev,lib/modules} || exit 1
 	cp "$(command -v busybox)" "$root/bin/busybox" &&
-		cp -r "$GROUND_DIR/kernel/lib/modules/$release" "$root/lib/modules/" &&
+		cp -r "$kernel_dir/lib/modules/$release" "$root/lib/modules/" &&
 		install -m 755 "$here/init" "$root/init" || exit 1
 	(cd "$root" && find . | cpio -o -H newc --quiet -R 0:0 | gzip -1) \
-		>"$GROUND_DIR/initramfs.gz" || exit 1
+		>"$initramfs" || exit 1
 	rm -rf "$root"
 }
 
@@ -107,8 +122,8 @@ boot()
 	# clock read becomes a trap.
 	timeout --foreground -k 5 "$seconds" "$QEMU" -accel tcg,thread=multi -cpu max,+svm,-vmx \
 		-m "${GROUND_MEMORY:-2048}" -smp 2 -nodefaults -no-user-config -display none \
-		-no-reboot -kernel "$GROUND_DIR/kernel/boot/vmlinuz-$release" \
-		-initrd "$GROUND_DIR/initramfs.gz" \
+		-no-reboot -kernel "$kernel_dir/boot/vmlinuz-$release" \
+		-initrd "$initramfs" \
 		-append "console=ttyS0 panic=-1 quiet loglevel=2 tsc=reliable" \
 		-virtfs local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap \
 		-virtfs "local,path=$results,mount_tag=results,security_model=none" "$@"
@@ -234,7 +249,7 @@ shell)
 	boot shell "$results" 86400 -serial mon:stdio
 	;;
 *)
-	sed -n '4,15s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	sed -n '4,16s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	exit 2
 	;;
 esac
