@@ -7,19 +7,12 @@
  */
 #include "recorder.h"
 
-#include <stdatomic.h>
-#include <stdbool.h>
+#include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "clock.h"
-
-/*
- * A new store has room for this VM's series twice, in whole pages of 64 lanes: another VM may use
- * it next, while the series of the one before wait to be given away.  A store that is there
- * already is taken as it is.
- */
-#define LANES 64
 
 #define S(n) ((n)*UINT64_C(1000000000))
 
@@ -29,78 +22,161 @@ static const struct rondo_tier tiers[] = {
 	{ S(300), S(7 * 86400), RONDO_FNS_SUM | RONDO_FNS_MAX | RONDO_FNS_TOTAL, 0 },
 };
 
-struct recorder {
-	rondo_store *store;
-	const char *instance;
-	unsigned int n_vcpus;
-	_Atomic bool warned; /* one warning is enough, from whatever thread */
-	bool has_steal_base;
-	_Atomic uint64_t utc_offset;
-	struct recorder_counter *steal; /* n_vcpus */
-	uint64_t *steal_last;           /* n_vcpus */
-	struct recorder_vcpu *vcpus;
+/* For what is many (KVM's statistics) or large (histograms). */
+static const struct rondo_tier short_tiers[] = {
+	{ S(1), S(600), 0, 0 },
+	{ S(60), S(86400), RONDO_FNS_SUM | RONDO_FNS_TOTAL, 0 },
 };
 
-static void warn(struct recorder *r, const char *what, int error)
+static const double bounds[] = { DURATIONS_BOUNDS };
+_Static_assert(sizeof(bounds) / sizeof(bounds[0]) == DURATIONS_BOUNDS_NR, "bounds");
+
+enum { SCHEMA_VMM, SCHEMA_KVM, SCHEMA_DURATIONS, SCHEMAS_NR };
+
+/* The first whose selector matches takes a series; histograms go to the one with bounds. */
+#define N_TIERS(t) (sizeof(t) / sizeof((t)[0]))
+static const struct rondo_schema schemas[SCHEMAS_NR] = {
+	[SCHEMA_VMM] = { .size = sizeof(struct rondo_schema),
+			 .name = "vmm",
+			 .selector = "{__name__!~\"kvm_stat_.*\"}",
+			 .tiers = tiers,
+			 .n_tiers = N_TIERS(tiers) },
+	[SCHEMA_KVM] = { .size = sizeof(struct rondo_schema),
+			 .name = "kvm",
+			 .tiers = short_tiers,
+			 .n_tiers = N_TIERS(short_tiers) },
+	[SCHEMA_DURATIONS] = { .size = sizeof(struct rondo_schema),
+			       .name = "durations",
+			       .tiers = short_tiers,
+			       .n_tiers = N_TIERS(short_tiers),
+			       .bounds = bounds,
+			       .n_bounds = DURATIONS_BOUNDS_NR },
+};
+
+/* Room in a new store beyond what this VM's series take: its rare ones, and the next VM's. */
+#define SPARE 8
+
+/* The first problem is told, and kept for whoever asks; later ones are its consequences. */
+__attribute__((format(printf, 3, 4))) static void
+problem(struct recorder *r, enum recorder_state state, const char *format, ...)
 {
-	if (!atomic_exchange(&r->warned, true))
-		fprintf(stderr, "rondo-vmm: warning: %s: %s\n", what, rondo_strerror(error));
+	va_list args;
+
+	if (atomic_load(&r->state) == RECORDER_OK) {
+		va_start(args, format);
+		vsnprintf(r->problem, sizeof(r->problem), format, args);
+		va_end(args);
+		fprintf(stderr, "rondo-vmm: warning: %s: %s\n",
+			state == RECORDER_FAILED ? "runs without recording" : "not all is recorded",
+			r->problem);
+	}
+	if (atomic_load(&r->state) != RECORDER_FAILED)
+		atomic_store(&r->state, state);
 }
 
-static int add_series(struct recorder *r, unsigned int vcpu, const char *name, const char *unit,
-		      const char *help, const char *reason, rondo_series **series)
+static unsigned int schema_of(const struct metric *m)
 {
-	char number[16];
-	struct rondo_label labels[3] = {
-		{ "instance", r->instance },
-		{ "vcpu", number },
-		{ "reason", reason },
+	if (m->kind == RONDO_HISTOGRAM)
+		return SCHEMA_DURATIONS;
+	return strncmp(m->name, "kvm_stat_", strlen("kvm_stat_")) ? SCHEMA_VMM : SCHEMA_KVM;
+}
+
+static int open_store(struct recorder *r, char *detail, size_t detail_size)
+{
+	struct rondo_schema own[SCHEMAS_NR];
+	struct rondo_open_opts opts = {
+		.size = sizeof(opts),
+		.schemas = own,
+		.n_schemas = SCHEMAS_NR,
+		.detail = detail,
+		.detail_size = detail_size,
 	};
-	struct rondo_series_def def = {
-		.size = sizeof(def),
-		.name = name,
-		.labels = labels,
-		.n_labels = reason ? 3 : 2,
-		.kind = RONDO_COUNTER,
-		.unit = unit,
-		.help = help,
-	};
-
-	snprintf(number, sizeof(number), "%u", vcpu);
-	return rondo_series_register(r->store, &def, series);
-}
-
-static int add_exits(struct recorder *r, unsigned int vcpu, unsigned int slot)
-{
-	char name[EXIT_NAME_MAX];
-
-	return add_series(r, vcpu, "vcpu_exits_total", "", "Returns of KVM_RUN by reason",
-			  exit_name(slot, name), &r->vcpus[vcpu].exits[slot].series);
-}
-
-static int add_vcpu(struct recorder *r, unsigned int vcpu, const unsigned int *slots,
-		    unsigned int n_slots)
-{
-	struct recorder_vcpu *v = &r->vcpus[vcpu];
-	unsigned int i;
+	size_t i;
 	int rc;
 
-	v->utc_offset = &r->utc_offset;
-	v->recorder = r;
-	v->index = vcpu;
-	rc = add_series(r, vcpu, "vcpu_run_duration_ns", "ns", "Time inside KVM_RUN", NULL,
-			&v->run.series);
-	if (!rc)
-		rc = add_series(r, vcpu, "vcpu_exit_duration_ns", "ns",
-				"Time between a return of KVM_RUN and the next entry", NULL,
-				&v->handling.series);
-	if (!rc)
-		rc = add_series(r, vcpu, "vcpu_steal_ns", "ns",
-				"Time the vCPU thread was runnable and not running", NULL,
-				&r->steal[vcpu].series);
-	for (i = 0; !rc && i < n_slots; i++)
-		rc = add_exits(r, vcpu, slots[i]);
+	memcpy(own, schemas, sizeof(own));
+	for (i = 0; i < SCHEMAS_NR; i++) {
+		own[i].max_series = i == SCHEMA_DURATIONS ? 0 : SPARE;
+		own[i].on_full = RONDO_ON_FULL_RECLAIM;
+		/* A handle of a retired series is never used again here. */
+		own[i].reclaim_delay_ns = 1;
+	}
+	for (i = 0; i < r->metrics->n; i++) {
+		const struct metric *m = &r->metrics->all[i];
+
+		if (!m->rare && !m->unsaved)
+			own[schema_of(m)].max_series++;
+	}
+	for (i = 0; i < SCHEMAS_NR; i++)
+		own[i].max_series += !own[i].max_series;
+	/* One that is there already is taken as it is. */
+	rc = rondo_store_open(r->path, &opts, &r->store);
+	if (rc == RONDO_E_NOT_FOUND) {
+		*detail = '\0';
+		opts.flags = RONDO_OPEN_CREATE;
+		rc = rondo_store_open(r->path, &opts, &r->store);
+	}
 	return rc;
+}
+
+static void add_series(struct recorder *r, struct metric *m)
+{
+	const struct rondo_series_def def = {
+		.size = sizeof(def),
+		.name = m->name,
+		.labels = m->labels,
+		.n_labels = m->n_labels,
+		.kind = m->kind,
+		.unit = m->unit,
+		.help = m->help,
+	};
+	rondo_series *series = NULL;
+	int rc = rondo_series_register(r->store, &def, &series);
+
+	if (!rc)
+		__atomic_store_n(&m->series, series, __ATOMIC_RELEASE);
+	else
+		problem(r, RECORDER_PARTIAL, "store %s: %s: %s", r->path, m->name,
+			rondo_strerror(rc));
+}
+
+/*
+ * Whoever holds the lock is the only one that writes: what is live in the store though it is not
+ * ours was left so by a VM that was killed.  Retired as of before the store was opened, its slots
+ * can be given to others at once.
+ */
+static void retire_dead(struct recorder *r, uint64_t before)
+{
+	struct rondo_series_info info = { .size = sizeof(info) };
+	char selector[128];
+	rondo_iter *iter;
+
+	snprintf(selector, sizeof(selector), "{instance!=\"%s\"}", r->metrics->instance);
+	if (rondo_iter_begin(r->store, selector, &iter, NULL, 0))
+		return;
+	while (rondo_iter_next(iter, &info) > 0) {
+		const struct rondo_series_def def = {
+			.size = sizeof(def),
+			.name = info.name,
+			.labels = info.labels,
+			.n_labels = info.n_labels,
+			.kind = info.kind,
+		};
+		rondo_series *series;
+
+		if (!info.retired && rondo_series_register(r->store, &def, &series) == RONDO_OK)
+			rondo_series_retire(r->store, series, before);
+	}
+	rondo_iter_end(iter);
+}
+
+/* A file that was cut, or a disk that fails, under a mapping: the store ends, the guest does not. */
+static void on_sigbus(int number, siginfo_t *info, void *context)
+{
+	(void)context;
+	if (rondo_sigbus_fixup(info->si_addr))
+		return;
+	signal(number, SIG_DFL); /* and again, on return */
 }
 
 static void set_offset(struct recorder *r)
@@ -109,145 +185,138 @@ static void set_offset(struct recorder *r)
 			      memory_order_relaxed);
 }
 
-static int open_store(struct recorder *r, const char *path, unsigned int n_series, char *detail,
-		      size_t detail_size)
+void recorder_open(struct recorder *r, const char *path, struct metrics *metrics)
 {
-	const struct rondo_schema schema = {
-		.size = sizeof(schema),
-		.name = "vmm",
-		.tiers = tiers,
-		.n_tiers = sizeof(tiers) / sizeof(tiers[0]),
-		.max_series = (2 * n_series + LANES - 1) / LANES * LANES,
-		.on_full = RONDO_ON_FULL_RECLAIM,
-	};
-	struct rondo_open_opts opts = {
-		.size = sizeof(opts),
-		.schemas = &schema,
-		.n_schemas = 1,
-		.detail = detail,
-		.detail_size = detail_size,
-	};
-	int rc = rondo_store_open(path, &opts, &r->store);
+	const struct sigaction action = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO };
+	uint64_t before = clock_utc();
+	char detail[200] = "";
+	size_t i;
+	int rc;
 
-	if (rc == RONDO_E_NOT_FOUND) {
-		*detail = '\0';
-		opts.flags = RONDO_OPEN_CREATE;
-		rc = rondo_store_open(path, &opts, &r->store);
-	}
-	return rc;
-}
-
-struct recorder *recorder_open(const char *store, const char *instance, unsigned int n_vcpus,
-			       const unsigned int *slots, unsigned int n_slots)
-{
-	struct recorder *r = calloc(1, sizeof(*r));
-	char detail[256] = "";
-	int rc = RONDO_E_NOMEM;
-	unsigned int i;
-
-	if (r) {
-		r->instance = instance;
-		r->n_vcpus = n_vcpus;
-		r->steal = calloc(n_vcpus, sizeof(*r->steal));
-		r->steal_last = calloc(n_vcpus, sizeof(*r->steal_last));
-		r->vcpus = aligned_alloc(64, n_vcpus * sizeof(*r->vcpus));
-		if (r->steal && r->steal_last && r->vcpus) {
-			memset(r->vcpus, 0, n_vcpus * sizeof(*r->vcpus));
-			rc = open_store(r, store, n_vcpus * (3 + n_slots), detail, sizeof(detail));
-		}
-	}
-	for (i = 0; !rc && i < n_vcpus; i++)
-		rc = add_vcpu(r, i, slots, n_slots);
-	if (rc) {
-		fprintf(stderr, "rondo-vmm: warning: runs without recording: store %s: %s\n", store,
-			*detail ? detail : rondo_strerror(rc));
-		recorder_close(r);
-		return NULL;
-	}
+	*r = (struct recorder){ .path = path, .metrics = metrics };
 	set_offset(r);
-	return r;
+	rc = open_store(r, detail, sizeof(detail));
+	if (rc) {
+		r->store = NULL;
+		problem(r, RECORDER_FAILED, "store %s: %s", path,
+			*detail ? detail : rondo_strerror(rc));
+		return;
+	}
+	sigaction(SIGBUS, &action, NULL);
+	retire_dead(r, before);
+	for (i = 0; i < metrics->n; i++)
+		if (!metrics->all[i].rare && !metrics->all[i].unsaved)
+			add_series(r, &metrics->all[i]);
 }
 
-struct recorder_vcpu *recorder_of(struct recorder *r, unsigned int vcpu)
+void recorder_pay(struct metric *m, uint64_t utc_ns)
 {
-	return r ? &r->vcpus[vcpu] : NULL;
+	if (m->series && rondo_observe_counts(m->series, utc_ns, m->past->counts,
+					      (double)m->past->sum_ns) == RONDO_OK) {
+		memset(m->past, 0, sizeof(*m->past));
+		m->owed = 0;
+	}
 }
 
-void recorder_late_exit(struct recorder_vcpu *v, unsigned int slot)
+/* What was counted since the last tick. */
+static void tick_durations(struct metric *m, uint64_t now)
 {
-	int rc = add_exits(v->recorder, v->index, slot);
-
-	if (rc)
-		warn(v->recorder, "an exit reason is not recorded", rc);
-}
-
-void recorder_tick(struct recorder *r, const uint64_t *steal_ns)
-{
-	uint64_t now;
+	struct durations seen, fresh;
 	unsigned int i;
+
+	for (i = 0; i < DURATIONS_BUCKETS_NR; i++) {
+		seen.counts[i] = counter_read(&m->durations->counts[i]);
+		fresh.counts[i] = seen.counts[i] - m->past->counts[i];
+	}
+	seen.sum_ns = counter_read(&m->durations->sum_ns);
+	fresh.sum_ns = seen.sum_ns - m->past->sum_ns;
+	if (rondo_observe_counts(m->series, now, fresh.counts, (double)fresh.sum_ns) == RONDO_OK)
+		*m->past = seen;
+}
+
+/* A refused reading is in the next one's difference. */
+static void tick_metric(struct metric *m, uint64_t now)
+{
+	double value;
+
+	if (m->kind == RONDO_HISTOGRAM) {
+		tick_durations(m, now);
+	} else if (metric_value(m, &value)) {
+		if (m->kind == RONDO_GAUGE) {
+			rondo_record(m->series, now, value);
+			return;
+		}
+		if (!m->based)
+			m->based = rondo_record_total(m->series, now, 0) == RONDO_OK;
+		if (m->based)
+			rondo_record_total(m->series, now, value);
+	}
+}
+
+void recorder_tick(struct recorder *r)
+{
+	double value;
+	uint64_t now;
+	size_t i;
 	int rc;
 
 	set_offset(r);
+	if (!r->store || atomic_load(&r->state) == RECORDER_FAILED)
+		return;
 	now = clock_utc();
-	for (i = 0; i < r->n_vcpus; i++) {
-		if (r->has_steal_base)
-			recorder_add(&r->steal[i], now, (double)(steal_ns[i] - r->steal_last[i]));
-		r->steal_last[i] = steal_ns[i];
+	for (i = 0; i < r->metrics->n; i++) {
+		struct metric *m = &r->metrics->all[i];
+
+		if (m->rare && !m->based && metric_value(m, &value)) {
+			m->based = true; /* tried once */
+			add_series(r, m);
+		}
+		if (m->series && !m->hot)
+			tick_metric(m, now);
 	}
-	r->has_steal_base = true;
 	rc = rondo_consolidate(r->store, now, 0);
 	if (rc < 0)
-		warn(r, "the store's maintenance", rc);
+		problem(r, RECORDER_FAILED, "store %s: %s", r->path, rondo_strerror(rc));
 }
 
 void recorder_finish(struct recorder *r)
 {
 	uint64_t now = clock_utc();
-	unsigned int i, slot;
-	double owed = 0;
+	bool owed = false;
+	size_t i;
 
-	for (i = 0; i < r->n_vcpus; i++) {
-		struct recorder_vcpu *v = &r->vcpus[i];
-		struct recorder_counter *all[3 + EXIT_SLOTS] = { &v->run, &v->handling,
-								 &r->steal[i] };
+	if (!r->store || atomic_load(&r->state) == RECORDER_FAILED)
+		return;
+	for (i = 0; i < r->metrics->n; i++) {
+		struct metric *m = &r->metrics->all[i];
 
-		for (slot = 0; slot < EXIT_SLOTS; slot++)
-			all[3 + slot] = &v->exits[slot];
-		for (slot = 0; slot < 3 + EXIT_SLOTS; slot++) {
-			if (all[slot]->owed > 0)
-				recorder_add(all[slot], now, 0);
-			owed += all[slot]->owed;
-		}
+		if (!m->hot || m->owed <= 0)
+			continue;
+		if (m->kind == RONDO_HISTOGRAM)
+			recorder_pay(m, now);
+		else
+			recorder_add(m, now, 0);
+		owed |= m->owed > 0 && m->series;
 	}
-	if (owed > 0)
-		warn(r, "the store refused samples (was the clock set back?)", RONDO_E_TOO_OLD);
-}
-
-static void retire(struct recorder *r, const struct recorder_counter *c, uint64_t now)
-{
-	if (c->series)
-		rondo_series_retire(r->store, c->series, now);
+	if (owed)
+		problem(r, RECORDER_PARTIAL, "store %s: refused samples (was the clock set back?)",
+			r->path);
 }
 
 void recorder_close(struct recorder *r)
 {
 	uint64_t now = clock_utc();
-	unsigned int i, slot;
+	size_t i;
 
-	if (!r)
+	if (!r->store)
 		return;
-	for (i = 0; r->store && i < r->n_vcpus; i++) {
-		struct recorder_vcpu *v = &r->vcpus[i];
+	for (i = 0; i < r->metrics->n; i++) {
+		struct metric *m = &r->metrics->all[i];
 
-		retire(r, &v->run, now);
-		retire(r, &v->handling, now);
-		retire(r, &r->steal[i], now);
-		for (slot = 0; slot < EXIT_SLOTS; slot++)
-			retire(r, &v->exits[slot], now);
+		if (m->series)
+			rondo_series_retire(r->store, m->series, now);
+		m->series = NULL;
 	}
 	rondo_store_close(r->store);
-	free(r->vcpus);
-	free(r->steal);
-	free(r->steal_last);
-	free(r);
+	r->store = NULL;
 }

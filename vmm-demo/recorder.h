@@ -2,10 +2,9 @@
 /*
  * recorder.h - all that rondo-vmm does with librondo
  *
- * Series {instance, vcpu}: vcpu_exits_total{reason}, vcpu_run_duration_ns, vcpu_exit_duration_ns,
- * which the vCPU's own thread writes at each exit, and vcpu_steal_ns, which only the maintenance
- * tick writes.  Nothing here stops a guest: where the store fails there is one warning, and the
- * VM runs on without recording.
+ * Each vCPU's thread records its own exits, as they happen; the maintenance tick records what is
+ * sampled, and is the only writer of that.  Nothing here stops a guest: where the store fails there
+ * is one warning, and the VM runs on without recording.
  */
 #ifndef RONDO_VMM_RECORDER_H
 #define RONDO_VMM_RECORDER_H
@@ -14,74 +13,91 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include "exits.h"
+#include "metrics.h"
 
-struct recorder;
-
-/*
- * A counter and what it has been refused so far: a clock that was set back makes librondo refuse
- * samples of closed windows, and the sums shall be exact all the same.
- */
-struct recorder_counter {
-	rondo_series *series;
-	double owed;
+enum recorder_state {
+	RECORDER_OK,
+	RECORDER_PARTIAL, /* some series are not recorded: the store has no room for them */
+	RECORDER_FAILED,  /* nothing is recorded (any more) */
 };
 
-/* One vCPU's part, written by its thread alone. */
+struct recorder {
+	struct metrics *metrics;
+	rondo_store *store; /* NULL: it could not be opened */
+	const char *path;
+	_Atomic uint64_t utc_offset; /* UTC minus CLOCK_MONOTONIC, modulo 2^64 */
+	_Atomic unsigned int state;  /* enum recorder_state */
+	char problem[256];           /* one sentence; written before the state leaves OK */
+};
+
+/* One vCPU's part, for its thread: its metrics, by what they are. */
 struct recorder_vcpu {
-	const _Atomic uint64_t *utc_offset; /* UTC minus CLOCK_MONOTONIC, modulo 2^64 */
-	struct recorder *recorder;
-	unsigned int index;
-	struct recorder_counter run;
-	struct recorder_counter handling;
-	struct recorder_counter exits[EXIT_SLOTS];
-} __attribute__((aligned(64)));
+	const _Atomic uint64_t *utc_offset;
+	struct metric *run;
+	struct metric *handling;
+	struct metric *exits[EXIT_SLOTS];
+};
 
 /*
- * Opens or creates the store and registers the series of all vCPUs, those of the exit reasons
- * slots[n_slots] included.  NULL after one warning.
+ * Opens or creates the store and registers the metrics in it, but the rare ones.  After a failure,
+ * and its warning, the recorder is there all the same: its calls do nothing, and its state says so.
+ * path and metrics stay the caller's, until recorder_close().
  */
-struct recorder *recorder_open(const char *store, const char *instance, unsigned int n_vcpus,
-			       const unsigned int *slots, unsigned int n_slots);
-
-/* NULL for a NULL recorder. */
-struct recorder_vcpu *recorder_of(struct recorder *recorder, unsigned int vcpu);
+void recorder_open(struct recorder *recorder, const char *path, struct metrics *metrics);
 
 /*
- * The maintenance tick, about once a second from one thread: the clocks' offset, then each vCPU's
- * steal (cumulative; the first call's is where counting starts), then consolidation.
+ * The maintenance tick, about once a second from one thread: the clocks' offset, what is sampled,
+ * series for what came up for the first time, consolidation.
  */
-void recorder_tick(struct recorder *recorder, const uint64_t *steal_ns);
+void recorder_tick(struct recorder *recorder);
 
 /* After the vCPU threads' last exit: what is still owed is recorded, or a warning says so. */
 void recorder_finish(struct recorder *recorder);
 
-/* Retires the series and closes the store. NULL is allowed. */
+/* Retires the series and closes the store. One that was never opened is allowed. */
 void recorder_close(struct recorder *recorder);
 
-/* For an exit reason without a series, by the vCPU's own thread: registers it.  Slow. */
-void recorder_late_exit(struct recorder_vcpu *v, unsigned int slot);
+/* Records what a histogram is owed, if the store takes it now. */
+void recorder_pay(struct metric *metric, uint64_t utc_ns);
 
-static inline void recorder_add(struct recorder_counter *c, uint64_t utc_ns, double delta)
+/* librondo: hot path begin */
+
+/* By a vCPU's thread.  What the store refuses, as its clock was set back, it is owed: sums are exact. */
+static inline void recorder_add(struct metric *m, uint64_t utc_ns, double delta)
 {
-	delta += c->owed;
-	c->owed = rondo_add(c->series, utc_ns, delta) == RONDO_OK ? 0 : delta;
+	rondo_series *series = __atomic_load_n(&m->series, __ATOMIC_ACQUIRE);
+
+	delta += m->owed;
+	m->owed = series && rondo_add(series, utc_ns, delta) == RONDO_OK ? 0 : delta;
+}
+
+static inline void recorder_observe(struct metric *m, uint64_t utc_ns, uint64_t ns)
+{
+	rondo_series *series = __atomic_load_n(&m->series, __ATOMIC_ACQUIRE);
+
+	if (__builtin_expect(m->owed > 0, 0))
+		recorder_pay(m, utc_ns);
+	if (!series || rondo_observe(series, utc_ns, (double)ns) != RONDO_OK) {
+		durations_add(m->past, ns);
+		m->owed++;
+	}
 }
 
 /*
  * One return of KVM_RUN: its reason, how long KVM had the thread, how long it took to come back to
- * KVM after the last return.  No lock, no allocation, no system call.
+ * KVM after the last return (0: there was none).  No lock, no allocation, no system call.
  */
 static inline void recorder_exit(struct recorder_vcpu *v, uint64_t monotonic_ns, unsigned int slot,
 				 uint64_t run_ns, uint64_t handling_ns)
 {
 	uint64_t utc_ns = monotonic_ns + atomic_load_explicit(v->utc_offset, memory_order_relaxed);
 
-	if (__builtin_expect(!v->exits[slot].series, 0))
-		recorder_late_exit(v, slot);
-	if (v->exits[slot].series)
-		recorder_add(&v->exits[slot], utc_ns, 1);
-	recorder_add(&v->run, utc_ns, (double)run_ns);
-	recorder_add(&v->handling, utc_ns, (double)handling_ns);
+	recorder_add(v->exits[slot], utc_ns, 1);
+	recorder_add(v->run, utc_ns, (double)run_ns);
+	if (handling_ns)
+		recorder_observe(v->handling, utc_ns, handling_ns);
 }
+
+/* librondo: hot path end */
 
 #endif

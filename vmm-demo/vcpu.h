@@ -51,11 +51,12 @@ struct vcpu {
 	/* its account */
 	pid_t tid;
 	int schedstat_fd;
-	struct schedstat baseline; /* before the priming run */
-	uint64_t steal_after_ns;   /* field 2 after it */
-	uint64_t exits[EXIT_SLOTS];
+	struct schedstat baseline;  /* before the priming run */
+	uint64_t steal_after_ns;    /* field 2 after it */
+	uint64_t exits[EXIT_SLOTS]; /* these four: others may read them by counter_read() */
 	uint64_t run_ns;
 	uint64_t exit_ns;
+	struct durations durations; /* exit_ns, one by one */
 	uint64_t halted_ns; /* asleep for a HLT: part of exit_ns, unless a stop cut it short */
 	bool done;          /* the guest came to its end */
 	char failure[192];  /* "" unless this vCPU failed */

@@ -4,7 +4,7 @@
  *
  * Every return of KVM_RUN is counted under its reason, one that a signal caused (-EINTR) as intr.
  * Time is split in two by CLOCK_MONOTONIC: inside KVM_RUN, and between a return and the next
- * entry.  The lines between "librondo" marks are all that embedding the store takes here.
+ * entry.  The lines between "librondo: hot path" marks are all that embedding the store takes here.
  */
 #include "vcpu_run.h"
 
@@ -174,14 +174,17 @@ static int enter(struct vcpu *v, uint64_t *left)
 		return -1;
 	}
 	*left = clock_monotonic();
-	v->exits[slot]++;
-	v->run_ns += *left - entered;
-	v->exit_ns += handling;
+	counter_add(&v->exits[slot], 1);
+	counter_add(&v->run_ns, *left - entered);
+	if (handling) {
+		counter_add(&v->exit_ns, handling);
+		durations_add(&v->durations, handling);
+	}
 
-	/* librondo: begin */
+	/* librondo: hot path begin */
 	if (v->recorder)
 		recorder_exit(v->recorder, *left, (unsigned int)slot, *left - entered, handling);
-	/* librondo: end */
+	/* librondo: hot path end */
 	return slot;
 }
 

@@ -96,6 +96,7 @@ static int map_memory(struct vm *vm, unsigned int memory_mib)
 	region.userspace_addr = (uintptr_t)vm->memory;
 	if (ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region))
 		return vm_fail(vm, "KVM_SET_USER_MEMORY_REGION: %s", strerror(errno));
+	vm->n_slots = 1;
 	return 0;
 }
 

@@ -20,7 +20,8 @@ struct vm {
 	int fd;
 	uint8_t *memory; /* guest address 0; read and write by vm_memory() only */
 	size_t memory_size;
-	size_t run_size; /* of a vCPU's struct kvm_run mapping */
+	unsigned int n_slots; /* of KVM's memory slots in use */
+	size_t run_size;      /* of a vCPU's struct kvm_run mapping */
 	struct kvm_cpuid2 *cpuid;
 	bool has_steal_time; /* KVM_FEATURE_STEAL_TIME */
 	struct bus ports;

@@ -25,19 +25,9 @@ void vmm_complain(const char *text)
 static void tick(void *context)
 {
 	struct vmm *m = context;
-	uint64_t steal[VMM_CPUS_MAX];
-	unsigned int i;
 
-	if (!m->recorder)
-		return;
-	for (i = 0; i < m->n_vcpus; i++) {
-		struct schedstat now;
-
-		if (!schedstat_read(m->vcpus[i].schedstat_fd, &now))
-			return;
-		steal[i] = now.steal_ns;
-	}
-	recorder_tick(m->recorder, steal);
+	sampler_tick(&m->sampler, m->options.store ? &m->recorder : NULL);
+	recorder_tick(&m->recorder);
 }
 
 static void drain_parked(void *context)
@@ -100,32 +90,30 @@ int vmm_create(struct vmm *m)
 	return 0;
 }
 
-static void start_recorder(struct vmm *m)
+/* Before the vCPU threads: what they record is all there when they start. */
+static int start_metrics(struct vmm *m)
 {
-	unsigned int slots[EXIT_SLOTS], i;
-
-	m->recorder = recorder_open(m->options.store, m->options.name, m->n_vcpus, slots,
-				    vcpu_known_exits(slots));
-	for (i = 0; i < m->n_vcpus; i++)
-		m->vcpus[i].recorder = recorder_of(m->recorder, i);
+	if (sampler_open(&m->sampler, m->options.name, &m->vm, m->vcpus, m->n_vcpus, NULL))
+		return vm_fail(&m->vm, "out of memory");
+	if (m->options.store) {
+		recorder_open(&m->recorder, m->options.store, &m->sampler.metrics);
+		sampler_attach(&m->sampler, &m->recorder, m->vcpus);
+	}
+	return 0;
 }
 
 /* All vCPUs are primed, one by one, before the first one runs: priming is not disturbed. */
 int vmm_run(struct vmm *m)
 {
-	uint64_t baseline[VMM_CPUS_MAX];
 	unsigned int i;
 	bool stopping = false;
 
-	if (m->options.store)
-		start_recorder(m);
-	for (i = 0; i < m->n_vcpus; i++) {
+	if (start_metrics(m))
+		return -1;
+	for (i = 0; i < m->n_vcpus; i++)
 		if (vcpu_start(&m->vcpus[i]))
 			return -1;
-		baseline[i] = m->vcpus[i].baseline.steal_ns;
-	}
-	if (m->recorder)
-		recorder_tick(m->recorder, baseline);
+	tick(m);
 	m->begin_ns = clock_monotonic();
 	for (i = 0; i < m->n_vcpus; i++)
 		vcpu_go(&m->vcpus[i]);
@@ -171,7 +159,8 @@ static void collect_vcpu(struct vmm *m, unsigned int i)
 			(struct report_figure){ true, guest_steal_first(&m->vm, i) };
 		r->guest_steal_ns = (struct report_figure){ true, guest_steal_now(&m->vm, i) };
 	}
-	r->kvm_exits.known = kvmstats_read(v->fd, "exits", &r->kvm_exits.value);
+	r->kvm_exits.known =
+		kvmstats_read(&m->sampler.vcpus[i].stats, "exits", &r->kvm_exits.value);
 }
 
 /* While all vCPU threads sleep: the final figures, out at once. */
@@ -181,7 +170,7 @@ void vmm_report(struct vmm *m)
 		.name = m->options.name,
 		.pid = getpid(),
 		.guest = m->options.guest,
-		.recorded = m->recorder,
+		.recorded = m->options.store && m->recorder.state == RECORDER_OK,
 		.wall_ns = m->end_ns - m->begin_ns,
 		.vcpus = m->report,
 		.n_vcpus = m->n_vcpus,
@@ -197,8 +186,7 @@ void vmm_report(struct vmm *m)
 		collect_vcpu(m, i);
 	}
 	tick(m);
-	if (m->recorder)
-		recorder_finish(m->recorder);
+	recorder_finish(&m->recorder);
 	r.status = m->failed ? "failed" : m->signal ? "stopped" : "ok";
 	(m->options.json ? report_json : report_text)(&r, stdout);
 	if (fflush(stdout) || ferror(stdout)) {
@@ -224,7 +212,8 @@ void vmm_destroy(struct vmm *m)
 	stop_all(m);
 	for (i = 0; i < m->n_vcpus; i++)
 		vcpu_leave(&m->vcpus[i]);
-	recorder_close(m->recorder);
+	recorder_close(&m->recorder);
+	sampler_close(&m->sampler);
 	for (i = 0; i < m->n_vcpus; i++)
 		vcpu_destroy(&m->vcpus[i]);
 	vm_destroy(&m->vm);

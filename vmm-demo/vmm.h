@@ -14,6 +14,7 @@
 #include "options.h"
 #include "recorder.h"
 #include "report.h"
+#include "sampler.h"
 #include "vcpu.h"
 #include "vm.h"
 
@@ -24,7 +25,8 @@ struct vmm {
 	struct guest guest;
 	struct vcpu vcpus[VMM_CPUS_MAX];
 	unsigned int n_vcpus; /* that vcpu_create() has seen */
-	struct recorder *recorder;
+	struct sampler sampler;
+	struct recorder recorder; /* with --store */
 	struct report_vcpu report[VMM_CPUS_MAX];
 	int parked_fd; /* eventfd: a vCPU thread came to its end */
 	int signal;    /* that ended the guest, or 0 */
