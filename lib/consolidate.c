@@ -132,14 +132,20 @@ static void gather_lanes(const struct tier *source, uint32_t slot, uint64_t gene
 
 /* ---- the target ---- */
 
-bool slot_present(const struct disk_cell *cell, unsigned int k)
+/* Whether a lane's slot of a window is there. */
+static bool lane_present(const struct tier *tier, uint32_t lane, uint64_t generation_bits,
+			 uint64_t window)
 {
-	return cover_get(load_relaxed(&cell->tail), k) && value_known(load_relaxed(&cell->v[k]));
+	const struct disk_cell *cell = cell_at(tier, window / CELL_TICKS, lane);
+	unsigned int k = (unsigned int)(window % CELL_TICKS);
+
+	return load_relaxed(&cell->tag) == (generation_bits | window / CELL_TICKS) &&
+	       cover_get(load_relaxed(&cell->tail), k) && value_known(load_relaxed(&cell->v[k]));
 }
 
-/* Writes one lane's slot, unless it is there, or its place belongs to a later cell. */
+/* Writes one lane's slot, unless its place belongs to a later cell. */
 void put_lane(const struct schema *schema, const struct tier *tier, uint32_t lane,
-	      uint64_t generation_bits, uint64_t window, double value, uint32_t cover)
+	      uint64_t generation_bits, uint64_t window, uint64_t bits, uint32_t cover)
 {
 	uint64_t number = window / CELL_TICKS, tag = generation_bits | number;
 	unsigned int k = (unsigned int)(window % CELL_TICKS);
@@ -154,9 +160,7 @@ void put_lane(const struct schema *schema, const struct tier *tier, uint32_t lan
 			return;
 		cell_enter(cell, tag, number & TAIL_NUMBER);
 	}
-	if (slot_present(cell, k))
-		return;
-	store_release(&cell->v[k], bits_of(value));
+	store_release(&cell->v[k], bits);
 	store_release(&cell->tail, (load_relaxed(&cell->tail) & ~cover_bits(COVER_MAX, k)) |
 					   cover_bits(cover, k));
 }
@@ -295,16 +299,12 @@ static void extent(const struct schema *schema, uint32_t slot, uint64_t *first, 
 static bool window_present(const struct tier *tier, uint64_t generation_bits, uint32_t slot,
 			   uint64_t window, bool counter)
 {
-	uint64_t number = window / CELL_TICKS, tag = generation_bits | number;
 	uint32_t lane = slot * tier->lanes_each;
 
 	for (unsigned int l = 0; l < LANE_NR; l++) {
-		const struct disk_cell *cell;
-
 		if (!(tier->lane_set & 1u << l) || (l == LANE_TOTAL && !counter))
 			continue;
-		cell = cell_at(tier, number, lane++);
-		if (load_relaxed(&cell->tag) != tag || !slot_present(cell, window % CELL_TICKS))
+		if (!lane_present(tier, lane++, generation_bits, window))
 			return false;
 	}
 	return true;
@@ -347,9 +347,9 @@ static bool close_window(struct schema *schema, uint32_t t, uint32_t slot, uint6
 		lane--;
 		if (l == LANE_TOTAL)
 			w.lane_known[l] = w.has_total ? w.known : 0;
-		if (w.lane_known[l])
+		if (w.lane_known[l] && !lane_present(tier, lane, column->tag, window))
 			put_lane(schema, tier, lane, column->tag, window,
-				 lane_value(&w, (enum lane)l),
+				 bits_of(lane_value(&w, (enum lane)l)),
 				 cover_of_ticks(tier, w.lane_known[l]));
 	}
 	return false;

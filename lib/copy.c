@@ -94,6 +94,8 @@ static void copy_tiers(struct copy *copy, const struct schema *from, uint32_t fr
 				   t == 0 };
 		if (t == 0 || from->n_bounds)
 			copy_group(copy, &a, &b, source->lanes_each);
+		if (t == 0 && from->n_bounds)
+			histogram_journal_copy(from, from_slot, to, to_slot);
 		for (unsigned int lane = 0; t && !from->n_bounds && lane < LANE_NR; lane++) {
 			if (!(source->lane_set & target->lane_set & 1u << lane))
 				continue;

@@ -198,6 +198,7 @@ static void column_reset(struct schema *schema, uint32_t slot, uint32_t kind)
 	column->unsynced = 1;
 	column->total_window = 1; /* known: there is nothing yet */
 	column->learned = true;
+	column->settled = true;
 	series->span = 0;
 	series->kind = kind;
 }
@@ -246,6 +247,9 @@ static int register_again(struct schema *schema, uint32_t slot, const struct ron
 		schema->columns[slot].retired_at = 0;
 		changed(schema->store);
 	}
+	if (!schema->columns[slot].settled && def->kind == RONDO_HISTOGRAM)
+		histogram_settle(schema, slot);
+	schema->columns[slot].settled = true;
 	*series = found;
 	return 0;
 }

@@ -162,17 +162,25 @@ _Static_assert(sizeof(double) == 8, "IEEE 754 binary64");
 
 /*
  * A histogram's lanes in every tier: a bucket each, the last one without a bound, the sum of the
- * values, the count, which is written last.
+ * values, the check, which is written last: the sum of a share of each other lane, modulo 2^62.
  */
 #define HISTOGRAM_LANES(n_bounds) ((n_bounds) + 3)
+#define CHECK_MASK                ((UINT64_C(1) << 62) - 1)
 
 /*
- * What the count's slot of the finest tier holds while a value is being counted; a NaN.
- *   63:50 the mark; 49:44 the bucket; 43:22 low bits of the count before; 21:0 hash of the sum
- *   before: the high 22 bits of its own bits times 0x9e3779b97f4a7c15
+ * Behind the cells of a histogram schema's finest slab, for each series: what the latest recording
+ * call leaves of its tick, the lanes that it changes, by ascending lane.
  */
-#define NOTE_MARK      UINT64_C(0x7ffc000000000000)
-#define NOTE_MARK_MASK UINT64_C(0xfffc000000000000)
-#define NOTE_MASK      ((UINT64_C(1) << 22) - 1)
+struct disk_journal {
+	uint64_t tag;   /* the cell's */
+	uint64_t what;  /* 55:0 set of lanes, 63:56 the tick's place in the cell */
+	uint64_t check; /* the check lane's new value */
+	uint64_t v[];   /* the lanes' new values */
+};
+
+#define JOURNAL_LANES      56
+#define JOURNAL_LANES_MASK ((UINT64_C(1) << JOURNAL_LANES) - 1)
+/* A multiple of a cell's, so that no two series share a cache line. */
+#define JOURNAL_SIZE(n_bounds) ((3 + (n_bounds) + 2 + 7) / 8 * UINT64_C(64))
 
 #endif /* RONDO_FORMAT_H */

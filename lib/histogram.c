@@ -2,9 +2,11 @@
 /*
  * histogram.c - counting values into buckets, consolidating and reading them
  *
- * Buckets, sum and count of a tick are lanes side by side; the count is written last, and a tick
- * counts only if its buckets add up to it.  So merging is adding, exact at every tier, and a reader
- * that comes in between, or a power loss, finds no histogram rather than half of one.
+ * Buckets, sum and a check of them are lanes side by side, each in a cell of its own.  A tick counts
+ * only if its check fits, so merging is adding, exact at every tier, and whoever comes in between, or
+ * after a power loss that kept some cells and not others, finds no histogram rather than a wrong one.
+ * A call first writes what it is about to change into the series' journal: after a kill in the middle
+ * of it the tick is as the call would have left it.
  */
 #include <string.h>
 
@@ -20,19 +22,25 @@ static uint32_t sum_lane(const struct schema *schema)
 	return schema->n_bounds + 1;
 }
 
-static uint32_t count_lane(const struct schema *schema)
+static uint32_t check_lane(const struct schema *schema)
 {
 	return schema->n_bounds + 2;
 }
 
-/* ---- recording ---- */
-
-static void add_to(uint64_t *slot, double delta)
+/*
+ * A lane's share of the check, which is the sum of the shares modulo 2^62: so it changes with a lane
+ * without a look at the others, and is never a NaN.  The mixing is that of splitmix64 (Steele, Lea,
+ * Flood: Fast splittable pseudorandom number generators, 2014).
+ */
+static uint64_t share(uint32_t lane, uint64_t bits)
 {
-	uint64_t bits = load_relaxed(slot);
-
-	store_release(slot, bits_of(value_known(bits) ? double_of(bits) + delta : delta));
+	bits += (lane + 1) * UINT64_C(0x9e3779b97f4a7c15);
+	bits = (bits ^ bits >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	bits = (bits ^ bits >> 27) * UINT64_C(0x94d049bb133111eb);
+	return bits ^ bits >> 31;
 }
+
+/* ---- recording ---- */
 
 /* The tick's slot in another lane: lanes are cells side by side. */
 static uint64_t *slot_of_lane(const rondo_series *series, uint32_t lane)
@@ -69,102 +77,83 @@ static int at_tick(rondo_series *series, uint64_t ts_ns, double value)
 	return err ? series_refuse(series, err) : 0;
 }
 
-/*
- * While a value is being counted, the count's slot holds a note of what is going on: a NaN, so that
- * the tick is not taken for complete, with the bucket and what of the state before tells whether the bucket
- * and the sum have been added to yet.  So whoever comes after a kill, or in between, can tell what is
- * there.  format.h has its bits.
- */
-static uint64_t sum_hash(double sum)
+static struct disk_journal *journal_of(const struct schema *schema, uint32_t slot)
 {
-	return bits_of(sum) * UINT64_C(0x9e3779b97f4a7c15) >> 42; /* Fibonacci hashing, 22 bits */
+	const struct tier *tier = &schema->tiers[0];
+
+	return (struct disk_journal *)(tier->end + slot * JOURNAL_SIZE(schema->n_bounds));
 }
 
-static uint64_t note(uint32_t bucket, double count, double sum)
+/* Makes all lanes of a tick that nothing was counted into yet 0; their check, which is not written. */
+static uint64_t begin_tick(const struct schema *schema, const rondo_series *series)
 {
-	return NOTE_MARK | (uint64_t)bucket << 44 | ((uint64_t)count & NOTE_MASK) << 22 |
-	       sum_hash(sum);
-}
+	uint64_t check = 0;
 
-static bool is_note(uint64_t bits)
-{
-	return (bits & NOTE_MARK_MASK) == NOTE_MARK;
-}
-
-/*
- * Makes of buckets and sum, found beside a note, the histogram before or after the value that it is of.
- * False if they fit neither, as may be after a power loss.
- */
-static bool settle(uint64_t bits, struct rondo_histogram *h, double total)
-{
-	uint32_t bucket = bits >> 44 & 63;
-	uint64_t before = bits >> 22 & NOTE_MASK;
-	bool sum_before = sum_hash(h->sum) == (bits & NOTE_MASK);
-
-	h->count = total;
-	if (((uint64_t)total & NOTE_MASK) == before)
-		return sum_before;
-	if (total < 1 || ((uint64_t)(total - 1) & NOTE_MASK) != before ||
-	    bucket > RONDO_BOUNDS_MAX || h->buckets[bucket] < 1)
-		return false;
-	if (sum_before) {
-		h->buckets[bucket]--;
-		h->count--;
-	}
-	return true;
-}
-
-/* After a kill in the middle of rondo_observe(): the tick as it was before or after it. */
-static bool put_right(const struct schema *schema, const rondo_series *series, uint64_t bits)
-{
-	struct rondo_histogram h = { .sum = double_of(load_relaxed(
-					     slot_of_lane(series, sum_lane(schema)))) };
-	double total = 0;
-
-	for (uint32_t b = 0; b <= schema->n_bounds; b++) {
-		h.buckets[b] = double_of(load_relaxed(slot_of_lane(series, b)));
-		total += h.buckets[b];
-	}
-	if (!settle(bits, &h, total))
-		return false;
-	for (uint32_t b = 0; b <= schema->n_bounds; b++)
-		store_release(slot_of_lane(series, b), bits_of(h.buckets[b]));
-	store_release(slot_of_lane(series, count_lane(schema)), bits_of(h.count));
-	return true;
-}
-
-/* Buckets that the tick has not seen yet are 0, not unknown, once it is known at all. */
-static void know_all(const struct schema *schema, const rondo_series *series)
-{
-	uint64_t *count = slot_of_lane(series, count_lane(schema)), bits = load_relaxed(count);
-
-	if (likely(value_known(bits)) || (is_note(bits) && put_right(schema, series, bits)))
-		return;
-	store_release(count, RONDO_EMPTY);
-	for (uint32_t lane = 0; lane < count_lane(schema); lane++)
+	for (uint32_t lane = 0; lane < check_lane(schema); lane++) {
 		store_release(slot_of_lane(series, lane), 0);
+		check += share(lane, 0);
+	}
+	return check;
+}
+
+/* A call's change of some lanes of the handle's tick: written to the journal, then made. */
+struct change {
+	const struct schema *schema;
+	const rondo_series *series;
+	struct disk_journal *journal;
+	uint64_t check;
+	uint64_t lanes;
+	unsigned int n;
+};
+
+static struct change change_begin(rondo_series *series)
+{
+	const struct schema *schema = schema_of(series);
+	uint64_t check = load_relaxed(slot_of_lane(series, check_lane(schema)));
+
+	if (unlikely(check == RONDO_EMPTY))
+		check = begin_tick(schema, series);
+	return (struct change){ schema, series, journal_of(schema, series->index), check, 0, 0 };
+}
+
+/* Lanes in ascending order. */
+static inline void change_add(struct change *change, uint32_t lane, double delta)
+{
+	uint64_t before = load_relaxed(slot_of_lane(change->series, lane));
+	uint64_t after = bits_of(double_of(before) + delta);
+
+	change->check += share(lane, after) - share(lane, before);
+	change->lanes |= UINT64_C(1) << lane;
+	store_release(&change->journal->v[change->n++], after);
+}
+
+static inline void change_make(struct change *change)
+{
+	struct disk_journal *journal = change->journal;
+	const rondo_series *series = change->series;
+	uint64_t check = change->check & CHECK_MASK, lanes = change->lanes;
+	const struct disk_cell *cell = (const void *)((uintptr_t)series->slot & ~(uintptr_t)63);
+
+	store_release(&journal->tag, load_relaxed(&cell->tag));
+	store_release(&journal->what, (uint64_t)(series->slot - cell->v) << JOURNAL_LANES | lanes);
+	store_release(&journal->check, check);
+	for (unsigned int i = 0; lanes; i++, lanes &= lanes - 1)
+		store_release(slot_of_lane(series, (uint32_t)__builtin_ctzll(lanes)),
+			      load_relaxed(&journal->v[i]));
+	store_release(slot_of_lane(series, check_lane(change->schema)), check);
 }
 
 RONDO_API int rondo_observe(rondo_series *series, uint64_t ts_ns, double value)
 {
 	int err = at_tick(series, ts_ns, value);
-	const struct schema *schema;
-	uint64_t *count, *sum;
-	uint32_t bucket;
-	double before;
+	struct change change;
 
 	if (err)
 		return err;
-	schema = schema_of(series);
-	know_all(schema, series);
-	bucket = bucket_of(schema, value);
-	sum = slot_of_lane(series, sum_lane(schema));
-	count = slot_of_lane(series, count_lane(schema));
-	before = value_known(load_relaxed(count)) ? double_of(load_relaxed(count)) : 0;
-	store_release(count, note(bucket, before, double_of(load_relaxed(sum))));
-	add_to(slot_of_lane(series, bucket), 1);
-	add_to(sum, value);
-	store_release(count, bits_of(before + 1));
+	change = change_begin(series);
+	change_add(&change, bucket_of(change.schema, value), 1);
+	change_add(&change, sum_lane(change.schema), value);
+	change_make(&change);
 	return 0;
 }
 
@@ -172,70 +161,120 @@ RONDO_API int rondo_observe_counts(rondo_series *series, uint64_t ts_ns, const u
 				   double sum)
 {
 	int err = at_tick(series, ts_ns, sum);
-	const struct schema *schema;
-	uint64_t total = 0;
+	struct change change;
 
 	if (err)
 		return err;
-	schema = schema_of(series);
-	know_all(schema, series);
-	for (uint32_t lane = 0; lane <= schema->n_bounds; lane++) {
-		total += counts[lane];
+	change = change_begin(series);
+	for (uint32_t lane = 0; lane <= change.schema->n_bounds; lane++)
 		if (counts[lane])
-			add_to(slot_of_lane(series, lane), (double)counts[lane]);
-	}
-	add_to(slot_of_lane(series, sum_lane(schema)), sum);
-	add_to(slot_of_lane(series, count_lane(schema)), (double)total);
+			change_add(&change, lane, (double)counts[lane]);
+	change_add(&change, sum_lane(change.schema), sum);
+	change_make(&change);
 	return 0;
 }
 
-/* ---- cells ---- */
+/* ---- one tick or window ---- */
 
-/* All lanes' cells of a number; false if the count's is not there. */
+/* All lanes' cells of a number; false if the check's is not there. */
 static bool cells_read(const struct schema *schema, uint32_t t, uint32_t slot,
 		       uint64_t generation_bits, uint64_t number, struct cells *cells)
 {
 	const struct tier *tier = &schema->tiers[t];
 	uint32_t first = slot * tier->lanes_each;
-	struct disk_cell *count = &cells->lane[count_lane(schema)];
-	const struct disk_cell *now = cell_at(tier, number, first + count_lane(schema));
 
-	/* count first, the opposite of the writing order: what it counted is in the buckets then */
 	for (uint32_t lane = tier->lanes_each; lane-- > 0;)
 		if (!cell_read(cell_at(tier, number, first + lane), generation_bits | number,
 			       t == 0, &cells->lane[lane]))
 			return false;
-	/* a note tells of the buckets only if it was there all the time */
-	for (unsigned int k = 0; k < CELL_TICKS; k++)
-		if (is_note(count->v[k]) && load_acquire(&now->v[k]) != count->v[k])
-			count->v[k] = RONDO_EMPTY;
 	return true;
 }
 
-/* The histogram of one tick or window; false if there is none, or not all of it. */
-static bool cells_histogram(const struct schema *schema, uint32_t t, const struct cells *cells,
-			    unsigned int k, struct rondo_histogram *out)
+/* Whether slot k of all lanes is what was there when this check was made. */
+static bool lanes_fit(const struct schema *schema, const struct cells *cells, unsigned int k,
+		      uint64_t check)
 {
-	const struct disk_cell *count = &cells->lane[count_lane(schema)];
-	const struct disk_cell *sum = &cells->lane[sum_lane(schema)];
-	uint64_t known = t ? ticks_of_cover(&schema->tiers[t], cover_get(count->tail, k)) : 1;
-	double total = 0;
+	uint64_t sum = 0;
 
-	if (!known || !value_known(sum->v[k]) ||
-	    !(value_known(count->v[k]) || (t == 0 && is_note(count->v[k]))))
+	for (uint32_t lane = 0; lane < check_lane(schema); lane++)
+		sum += share(lane, cells->lane[lane].v[k]);
+	return (sum & CHECK_MASK) == check;
+}
+
+/*
+ * For a tick of the finest tier whose lanes don't fit: whether they do after the change that the
+ * journal has, if that is of this tick; then they are as it leaves them.
+ */
+static bool journal_applied(const struct schema *schema, uint32_t slot, struct cells *cells,
+			    unsigned int k)
+{
+	const struct disk_journal *journal = journal_of(schema, slot);
+	uint64_t what = load_acquire(&journal->what), lanes = what & JOURNAL_LANES_MASK;
+
+	if (load_acquire(&journal->tag) != cells->lane[0].tag || what >> JOURNAL_LANES != k ||
+	    lanes >> check_lane(schema))
 		return false;
-	for (uint32_t b = 0; b <= schema->n_bounds; b++) {
-		if (!value_known(cells->lane[b].v[k]))
+	for (unsigned int i = 0; lanes; i++, lanes &= lanes - 1)
+		cells->lane[__builtin_ctzll(lanes)].v[k] = load_acquire(&journal->v[i]);
+	cells->lane[check_lane(schema)].v[k] = load_acquire(&journal->check);
+	return lanes_fit(schema, cells, k, cells->lane[check_lane(schema)].v[k]);
+}
+
+/* The histogram of one tick or window; false if there is none, or not all of it. */
+static bool cells_histogram(const struct schema *schema, uint32_t t, uint32_t slot,
+			    struct cells *cells, unsigned int k, struct rondo_histogram *out)
+{
+	const struct disk_cell *check = &cells->lane[check_lane(schema)];
+	uint64_t known = t ? ticks_of_cover(&schema->tiers[t], cover_get(check->tail, k)) : 1;
+	double count = 0;
+
+	if (!known || (!lanes_fit(schema, cells, k, check->v[k]) &&
+		       (t > 0 || !journal_applied(schema, slot, cells, k))))
+		return false;
+	for (uint32_t lane = 0; lane <= sum_lane(schema); lane++)
+		if (!value_known(cells->lane[lane].v[k]))
 			return false;
+	for (uint32_t b = 0; b <= schema->n_bounds; b++) {
 		out->buckets[b] = double_of(cells->lane[b].v[k]);
-		total += out->buckets[b];
+		count += out->buckets[b];
 	}
-	out->sum = double_of(sum->v[k]);
+	out->sum = double_of(cells->lane[sum_lane(schema)].v[k]);
 	out->known = known > UINT32_MAX ? UINT32_MAX : (uint32_t)known;
-	if (is_note(count->v[k]))
-		return settle(count->v[k], out, total);
-	out->count = double_of(count->v[k]);
-	return total == out->count;
+	out->count = count;
+	return true;
+}
+
+/*
+ * After a kill in the middle of a call: makes the rest of its change.  By the writer, before it records
+ * anything else.
+ */
+void histogram_settle(const struct schema *schema, uint32_t slot)
+{
+	const struct tier *tier = &schema->tiers[0];
+	const struct disk_journal *journal = journal_of(schema, slot);
+	uint64_t generation_bits = schema->columns[slot].tag, tag = load_relaxed(&journal->tag);
+	unsigned int k = (unsigned int)(load_relaxed(&journal->what) >> JOURNAL_LANES);
+	uint64_t number = cell_number(tag);
+	struct cells cells;
+
+	if (cell_generation_bits(tag) != generation_bits || k >= CELL_TICKS ||
+	    !cells_read(schema, 0, slot, generation_bits, number, &cells) ||
+	    lanes_fit(schema, &cells, k, cells.lane[check_lane(schema)].v[k]) ||
+	    !journal_applied(schema, slot, &cells, k))
+		return;
+	for (uint32_t lane = 0; lane < tier->lanes_each; lane++)
+		store_release(&cell_at(tier, number, slot * tier->lanes_each + lane)->v[k],
+			      cells.lane[lane].v[k]);
+}
+
+/* A copy's journal: the source's, of the same bounds, under the copy's generation. */
+void histogram_journal_copy(const struct schema *from, uint32_t from_slot, const struct schema *to,
+			    uint32_t to_slot)
+{
+	struct disk_journal *journal = journal_of(to, to_slot);
+
+	memcpy(journal, journal_of(from, from_slot), JOURNAL_SIZE(from->n_bounds));
+	journal->tag = to->columns[to_slot].tag | cell_number(journal->tag);
 }
 
 /* ---- consolidation ---- */
@@ -263,7 +302,7 @@ static uint64_t gather(const struct schema *schema, uint32_t t, uint32_t slot,
 		stop = stop < end ? stop : end;
 		if (cells_read(schema, t, slot, generation_bits, number, &cells)) {
 			for (; n < stop; n++) {
-				if (!cells_histogram(schema, t, &cells, n % CELL_TICKS, &one))
+				if (!cells_histogram(schema, t, slot, &cells, n % CELL_TICKS, &one))
 					continue;
 				rondo_histogram_merge(all, &one);
 				known += one.known;
@@ -274,28 +313,31 @@ static uint64_t gather(const struct schema *schema, uint32_t t, uint32_t slot,
 	return known;
 }
 
-/* Closes a window of the upper tier t; true if it was there already. */
+/* Closes a window of the upper tier t; true if it was there already, whole. */
 bool histogram_close(struct schema *schema, uint32_t t, uint32_t slot, uint64_t window)
 {
 	const struct tier *tier = &schema->tiers[t];
-	uint64_t tag = schema->columns[slot].tag, number = window / CELL_TICKS;
-	uint32_t first = slot * tier->lanes_each, count = first + count_lane(schema);
-	const struct disk_cell *cell = cell_at(tier, number, count);
+	uint64_t tag = schema->columns[slot].tag, check = 0;
+	uint32_t first = slot * tier->lanes_each, cover;
 	struct rondo_histogram all = { 0 };
-	uint32_t cover;
+	struct cells cells;
 	uint64_t known;
 
-	if (load_relaxed(&cell->tag) == (tag | number) && slot_present(cell, window % CELL_TICKS))
+	if (cells_read(schema, t, slot, tag, window / CELL_TICKS, &cells) &&
+	    cells_histogram(schema, t, slot, &cells, window % CELL_TICKS, &all))
 		return true;
 	known = gather(schema, t - 1, slot, tag, window * tier->ratio, (window + 1) * tier->ratio,
 		       &all);
 	if (!known)
 		return false;
 	cover = cover_of_ticks(tier, known);
-	for (uint32_t b = 0; b <= schema->n_bounds; b++)
-		put_lane(schema, tier, first + b, tag, window, all.buckets[b], cover);
-	put_lane(schema, tier, first + sum_lane(schema), tag, window, all.sum, cover);
-	put_lane(schema, tier, count, tag, window, all.count, cover);
+	for (uint32_t lane = 0; lane < check_lane(schema); lane++) {
+		double value = lane == sum_lane(schema) ? all.sum : all.buckets[lane];
+
+		put_lane(schema, tier, first + lane, tag, window, bits_of(value), cover);
+		check += share(lane, bits_of(value));
+	}
+	put_lane(schema, tier, first + check_lane(schema), tag, window, check & CHECK_MASK, cover);
 	return false;
 }
 
@@ -307,7 +349,7 @@ static bool read_tier(const struct schema *schema, uint32_t t, uint32_t slot, ui
 		      size_t *n)
 {
 	const struct tier *tier = &schema->tiers[t];
-	struct ring ring = { tier, tag, slot * tier->lanes_each + count_lane(schema), t == 0 };
+	struct ring ring = { tier, tag, slot * tier->lanes_each + check_lane(schema), t == 0 };
 	struct rondo_histogram one = { 0 };
 	struct ring_walk walk;
 	struct disk_cell copy;
@@ -323,7 +365,7 @@ static bool read_tier(const struct schema *schema, uint32_t t, uint32_t slot, ui
 			continue;
 		for (unsigned int k = 0; k < CELL_TICKS; k++, window++) {
 			if (window < first || window >= end ||
-			    !cells_histogram(schema, t, &cells, k, &one))
+			    !cells_histogram(schema, t, slot, &cells, k, &one))
 				continue;
 			if (*n == cap)
 				return false;

@@ -74,7 +74,7 @@ struct tier {
 	uint64_t file_size;
 	char *map; /* of the file */
 	struct disk_cell *cells;
-	char *end; /* of the cells */
+	char *end; /* of the cells; a histogram's journals follow, in the finest tier */
 	int fd;
 	uint64_t cursor;      /* upper tiers: the window that consolidate() closes next */
 	uint32_t cursor_slot; /* and the series to go on with */
@@ -100,6 +100,7 @@ struct column {
 	uint64_t total_window; /* first upper tier: windows before it are in total; 0: look it up */
 	double total;
 	bool learned; /* old_first and old_newest are known */
+	bool settled; /* histogram_settle() is done, or there is nothing to settle */
 } __attribute__((aligned(64)));
 
 struct matcher {
@@ -286,12 +287,14 @@ int series_refuse(rondo_series *series, int error);
 
 /* consolidate.c */
 uint32_t cover_of_ticks(const struct tier *tier, uint64_t known);
-bool slot_present(const struct disk_cell *cell, unsigned int k);
 void put_lane(const struct schema *schema, const struct tier *tier, uint32_t lane,
-	      uint64_t generation_bits, uint64_t window, double value, uint32_t cover);
+	      uint64_t generation_bits, uint64_t window, uint64_t bits, uint32_t cover);
 
 /* histogram.c */
 bool histogram_close(struct schema *schema, uint32_t t, uint32_t slot, uint64_t window);
+void histogram_settle(const struct schema *schema, uint32_t slot);
+void histogram_journal_copy(const struct schema *from, uint32_t from_slot, const struct schema *to,
+			    uint32_t to_slot);
 
 /* sigbus.c */
 int sigbus_add(rondo_store *store, void *map, uint64_t size);

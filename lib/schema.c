@@ -212,6 +212,8 @@ uint64_t slab_size(const struct disk_schema *disk, uint32_t tier)
 	unsigned __int128 bytes = (unsigned __int128)t->rows * disk_lanes_each(disk, tier) *
 				  disk->max_series * sizeof(struct disk_cell);
 
+	if (disk->n_bounds && tier == 0)
+		bytes += disk->max_series * JOURNAL_SIZE(disk->n_bounds);
 	return bytes > INT64_MAX / 2 ? INT64_MAX : SLAB_HEADER + (uint64_t)bytes;
 }
 

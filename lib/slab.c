@@ -115,7 +115,7 @@ int slab_open(struct rondo_store *store, struct schema *schema, uint32_t index, 
 		return fail(detail, size, RONDO_E_IO, "%s: mmap: %s", name, strerror(errno));
 	tier->map = map;
 	tier->cells = (struct disk_cell *)(tier->map + SLAB_HEADER);
-	tier->end = tier->map + tier->file_size;
+	tier->end = (char *)tier->cells + tier->rows * tier->stride;
 	madvise(map, tier->file_size, MADV_DONTFORK);
 	madvise(map, tier->file_size, MADV_RANDOM);
 	return sigbus_add(store, map, tier->file_size);
@@ -175,6 +175,11 @@ void slab_prefault(struct tier *tier, uint64_t number)
 
 		from &= ~(page - 1);
 		madvise(tier->map + from, to - from, MADV_POPULATE_WRITE);
+	}
+	if (tier->end < tier->map + tier->file_size) { /* every call writes to the journals */
+		uint64_t from = (uint64_t)(tier->end - tier->map) & ~(page - 1);
+
+		madvise(tier->map + from, tier->file_size - from, MADV_POPULATE_WRITE);
 	}
 	tier->prefaulted = number;
 }

@@ -236,7 +236,8 @@ enum rondo_on_full {
  * bounds[n_bounds]: makes it a schema of histograms, which takes HISTOGRAM series and no others:
  * the buckets' upper bounds (inclusive, Prometheus' `le`), finite and ascending; one more bucket
  * takes what is above the last.  The tiers' functions are ignored, each tier keeps everything.  A
- * histogram takes n_bounds + 3 times the space of a scalar with one function.
+ * histogram takes n_bounds + 3 times the space of a scalar with one function, and about as many
+ * times eight bytes.
  */
 struct rondo_schema {
 	size_t size;
@@ -596,8 +597,9 @@ RONDO_API int rondo_record_total(rondo_series *series, uint64_t ts_ns, double to
 
 /*
  * HISTOGRAM: counts a value into its bucket of the tick.  value: finite; it goes into the first
- * bucket whose bound is not below it.  Bucket, sum and count change, count last; a reader that
- * comes in between leaves the tick out.  Guarantees and errors as rondo_record().
+ * bucket whose bound is not below it.  Seen whole or not at all: by a reader that comes in between,
+ * after a kill in the middle of it, after a power loss; a tick of which a power loss left but a part
+ * is unknown from then on.  Guarantees and errors as rondo_record().
  */
 RONDO_API int rondo_observe(rondo_series *series, uint64_t ts_ns, double value);
 

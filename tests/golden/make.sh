@@ -34,8 +34,8 @@ for name in scalar histogram reused long; do
 	rm -rf "$T/store"
 done
 "$break_store" >"$to/broken/expected"
-while read -r way error; do
-	tar -C "$T" -xzf "$to/reused.tar.gz"
+while read -r way error of; do
+	tar -C "$T" -xzf "$to/${of:-reused}.tar.gz"
 	"$break_store" "$way" "$T/store"
 	keep "$T/store" "$to/broken/$way"
 	[ "$error" != RONDO_OK ] || expect "$T/store" "$to/broken/$way"

@@ -5,7 +5,8 @@ break_store.py - damages a store in a named way: break_store.py WAY STORE
 
 break_store.py alone lists the ways, each with the error that opening must give. It knows the
 offsets from docs/STORAGE_FORMAT.md; the checksums that a way needs right it computes with the
-second reader's function. The store must be the one that `make_store golden reused` writes.
+second reader's function. The store must be one that `make_store golden` writes: reused, or the one that
+is named after the error.
 """
 import os
 import struct
@@ -72,6 +73,19 @@ def damage_cells(store):
             flip(store, name, at + (0, 15, 57, 7)[turn % 4])
 
 
+def half_a_call(store):
+    """Of each histogram's latest call: the first lane that it changes, and the check, not written yet."""
+    name, bounds, slots = "latency.t0.slab", 4, 3
+    rows, lanes = struct.unpack("<II", read(store, name, 48, 8))
+    for slot in range(slots):
+        at = 4096 + rows * lanes * 64 + slot * 128
+        tag, what = struct.unpack("<QQ", read(store, name, at, 16))
+        number, place = tag & (1 << 42) - 1, what >> 56
+        for lane in ((what & -what).bit_length() - 1, bounds + 2) if tag else ():
+            cell = 4096 + (number % rows * lanes + slot * (bounds + 3) + lane) * 64
+            patch(store, name, cell + 8 + 8 * place, struct.pack("<Q", 0x7FF7524F4E444F00))
+
+
 WAYS = {
     "superblocks": ("RONDO_E_CORRUPT", lambda s: [flip(s, "store.rondo", at + 41)
                                                   for at in (0, 4096)]),
@@ -99,13 +113,14 @@ WAYS = {
     "slabs-swapped": ("RONDO_E_CORRUPT", swap_slabs),
     "slab-missing": ("RONDO_E_CORRUPT", lambda s: os.remove(os.path.join(s, SLABS[1]))),
     "cells": ("RONDO_OK", damage_cells),
+    "half-a-call": ("RONDO_OK", half_a_call, "histogram"),
 }
 
 
 def main(argv):
     if len(argv) == 1:
-        for way, (error, _) in WAYS.items():
-            print(way, error)
+        for way, (error, _, *of) in WAYS.items():
+            print(way, error, *of)
         return 0
     if len(argv) != 3 or argv[1] not in WAYS:
         print("usage: break_store.py [WAY STORE]", file=sys.stderr)

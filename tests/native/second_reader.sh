@@ -47,7 +47,7 @@ for store in "$golden"/*.tar.gz; do
 	as_expected "$golden/$name.json.gz" "golden $name"
 done
 
-while read -r name error; do
+while read -r name error _; do
 	rm -rf "$T/store"
 	tar -C "$T" -xzf "$golden/broken/$name.tar.gz"
 	# Opening takes no second reading and no write, whatever is wrong.

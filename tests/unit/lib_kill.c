@@ -7,6 +7,7 @@
  *
  * 500 kills; with RONDO_TEST_LONG=1 in the environment 10,000. RONDO_TEST_SEED: other ones.
  */
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -18,6 +19,13 @@
 
 #define KILLS_SHORT 500
 #define KILLS_LONG  10000
+
+/* Each instruction of a call in turn: a sanitizer has too many of its own. */
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
+#define STEPS 1
+#else
+#define STEPS 0
+#endif
 
 static struct {
 	const char *path;
@@ -54,12 +62,17 @@ static void on_step(int sig UNUSED)
 		kill(getpid(), SIGKILL);
 }
 
-static void on_call(enum call call)
+static void kill_me_after_steps(unsigned int steps)
 {
-	if (call != death.call || death.calls-- != 0)
-		return;
+	death.steps = steps;
 	signal(SIGTRAP, on_step);
 	__writeeflags(__readeflags() | 0x100); /* TF */
+}
+
+static void on_call(enum call call)
+{
+	if (call == death.call && death.calls-- == 0)
+		kill_me_after_steps(death.steps);
 }
 
 static bool kill_me_in_a_call(struct world *w)
@@ -459,10 +472,120 @@ START_TEST(core_kill_9)
 }
 END_TEST
 
+#if STEPS
+/* A histogram's call that was killed after `steps` instructions; false if it had ended by then. */
+static bool histogram_killed(const char *path, double value, unsigned int steps)
+{
+	rondo_series *series;
+	rondo_store *store;
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (model_open(path, 1, 512, 0, &store) ||
+		    register_one(store, "h", NULL, NULL, RONDO_HISTOGRAM, &series))
+			_exit(1);
+		kill_me_after_steps(steps);
+		record_to(series, KEYS_SCALAR, model_ns(20), value);
+		__writeeflags(__readeflags() & ~0x100ull);
+		_exit(0);
+	}
+	ck_assert_int_gt(pid, 0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFSIGNALED(status) || (WIFEXITED(status) && WEXITSTATUS(status) == 0));
+	return WIFSIGNALED(status);
+}
+
+static struct counts after_call(struct counts now, double value)
+{
+	uint64_t counts[3];
+	double sum;
+
+	counts_of_call(value, counts, &sum);
+	for (int b = 0; b < 3; b++)
+		now.bucket[b] += (double)counts[b];
+	now.sum += sum;
+	return now;
+}
+
+/* What a reader finds in the tick: 1 and the counts, or 0. */
+static size_t histogram_left(const char *path, struct rondo_histogram h[POINTS])
+{
+	struct rondo_series_def def = { .size = sizeof(def), .name = "h" };
+	rondo_store *store;
+	rondo_id id;
+	size_t n;
+
+	need_ok(model_open(path, 1, 512, RONDO_OPEN_READ_ONLY, &store));
+	need_ok(rondo_series_find(store, &def, &id));
+	n = read_counts(store, id, 0, h, POINTS);
+	need_ok(rondo_store_close(store));
+	return n;
+}
+
+/* At every instruction of a call on the same tick: what was there before is, and the call's change whole or not. */
+static void kill_at_each_instruction(const char *path, double value, struct counts before,
+				     bool known)
+{
+	struct counts after = after_call(before, value);
+	unsigned int done = 0;
+	bool killed = true;
+	char slab[400];
+	void *map, *image;
+	size_t size;
+	int fd;
+
+	snprintf(slab, sizeof(slab), "%s/h.t0.slab", path);
+	size = size_of_file(slab);
+	fd = open(slab, O_RDWR);
+	map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	image = malloc(size);
+	ck_assert(map != MAP_FAILED && image);
+	memcpy(image, map, size);
+	for (unsigned int steps = 1; killed; steps++) {
+		struct rondo_histogram h[POINTS];
+		size_t n;
+
+		memcpy(map, image, size); /* the same instructions again */
+		killed = histogram_killed(path, value, steps);
+		n = histogram_left(path, h);
+		if (n == 1 && counts_equal(&after, &h[0])) {
+			done += killed;
+			continue;
+		}
+		need(killed && !done && n == known && (!known || counts_equal(&before, &h[0])),
+		     "after %u instructions: %zu points", steps, n);
+	}
+	/* from the journal's last word to the end of the call */
+	need(done > 5, "killed %u times after it was done", done);
+	free(image);
+	munmap(map, size);
+	close(fd);
+}
+
+START_TEST(core_kill_at_each_instruction_of_a_histograms_calls)
+{
+	const struct counts none = { { 0, 0, 0 }, 0 };
+	const char *path = in_scratch("steps");
+	rondo_series *series;
+	rondo_store *store;
+
+	need_ok(model_open(path, 1, 512, RONDO_OPEN_CREATE, &store));
+	need_ok(register_one(store, "h", NULL, NULL, RONDO_HISTOGRAM, &series));
+	need_ok(rondo_store_close(store));
+	kill_at_each_instruction(path, 3, none, false); /* several buckets at once */
+	kill_at_each_instruction(path, 4, after_call(none, 3), true);
+}
+END_TEST
+#endif
+
 int main(void)
 {
 	const struct test_entry tests[] = {
 		{ core_kill_9, 'C' },
+#if STEPS
+		{ core_kill_at_each_instruction_of_a_histograms_calls, 'C' },
+#endif
 	};
 
 	return run_suite("lib_kill", tests, LENGTH(tests));

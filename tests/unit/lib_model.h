@@ -250,15 +250,31 @@ static UNUSED void held_push(struct owner *owner, uint32_t tick, double value)
 	held->v[held->n++] = value;
 }
 
+/* What a histogram is told by a call: one value, or, for every third, counts of several buckets. */
+static UNUSED bool counts_of_call(double value, uint64_t counts[3], double *sum)
+{
+	bool several = (uint64_t)value % 3 == 0;
+
+	counts[0] = several ? 2 : value <= 10;
+	counts[1] = several ? 3 : value > 10 && value <= 20;
+	counts[2] = several ? 5 : value > 20;
+	*sum = several ? value * 101 : value;
+	return several;
+}
+
 static UNUSED void counts_push(struct owner *owner, uint32_t tick, double value)
 {
 	struct held_counts *held = &owner->h.tick[tick];
 	struct counts next = { { 0, 0, 0 }, 0 };
+	uint64_t counts[3];
+	double sum;
 
 	if (held->n)
 		next = held->v[held->n - 1];
-	next.bucket[value <= 10 ? 0 : value <= 20 ? 1 : 2]++;
-	next.sum += value;
+	counts_of_call(value, counts, &sum);
+	for (int b = 0; b < 3; b++)
+		next.bucket[b] += (double)counts[b];
+	next.sum += sum;
 	held->v[held->n++] = next;
 }
 
@@ -306,8 +322,13 @@ static UNUSED double random_value(uint32_t key)
 
 static UNUSED int record_to(rondo_series *series, uint32_t key, uint64_t ts, double value)
 {
+	uint64_t counts[3];
+	double sum;
+
 	if (key_is_histogram(key))
-		return rondo_observe(series, ts, value);
+		return counts_of_call(value, counts, &sum)
+			       ? rondo_observe_counts(series, ts, counts, sum)
+			       : rondo_observe(series, ts, value);
 	if (key_is_counter(key))
 		return rondo_add(series, ts, value);
 	return rondo_record(series, ts, value);

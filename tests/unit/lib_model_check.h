@@ -234,49 +234,32 @@ static UNUSED struct counts counts_add(struct counts a, const struct counts *b)
 	return a;
 }
 
-/*
- * Buckets and sum lie in different cells, and nothing ties them together but that the buckets add up
- * to the count, which cells of different moments may do by chance. So what holds after a power loss
- * is only that each of them is what it has been, or 0.
- */
-static UNUSED bool number_held(const struct held_counts *held, int which, double value)
-{
-	for (uint32_t i = held->n; i-- > 0;)
-		if ((which < 3 ? held->v[i].bucket[which] : held->v[i].sum) == value)
-			return true;
-	return held->n && value == 0; /* known, and not counted into yet */
-}
-
-/* Whether some choice for the ticks i.. of the window, added to `sum`, makes the number. */
-static UNUSED bool number_possible(const struct held_counts *held, int i, int which, double sum,
-				   double value)
+/* Whether some choice of what the ticks i.. of the window have held, added to `sum`, is the histogram. */
+static UNUSED bool window_possible(const struct held_counts *held, int i, struct counts sum,
+				   const struct rondo_histogram *h)
 {
 	if (i == WINDOW_TICKS)
-		return sum == value;
+		return counts_equal(&sum, h);
 	for (uint32_t j = held[i].n; j-- > 0;)
-		if (number_possible(
-			    held, i + 1, which,
-			    sum + (which < 3 ? held[i].v[j].bucket[which] : held[i].v[j].sum),
-			    value))
+		if (window_possible(held, i + 1, counts_add(sum, &held[i].v[j]), h))
 			return true;
-	return number_possible(held, i + 1, which, sum, value);
+	return window_possible(held, i + 1, sum, h);
 }
 
+/* A tick's histogram is one that it has held, whole; a window's is of such ones, or what was there before. */
 static UNUSED bool counts_possible(const struct owner *owner, uint32_t tick,
 				   const struct rondo_histogram *h)
 {
-	const struct counts *found = &owner->h.found[tick / WINDOW_TICKS].value;
 	const struct held_counts *held = &owner->h.tick[tick];
+	const struct counts none = { { 0, 0, 0 }, 0 };
 
-	for (int which = 0; which < 4; which++) {
-		double value = which < 3 ? h->buckets[which] : h->sum;
-
-		if (h->tier == 0 ? !number_held(held, which, value)
-				 : !number_possible(held, 0, which, 0, value) &&
-					   value != (which < 3 ? found->bucket[which] : found->sum))
-			return false;
-	}
-	return h->count == h->buckets[0] + h->buckets[1] + h->buckets[2];
+	if (h->tier > 0)
+		return window_possible(held, 0, none, h) ||
+		       counts_equal(&owner->h.found[tick / WINDOW_TICKS].value, h);
+	for (uint32_t j = held->n; j-- > 0;)
+		if (counts_equal(&held->v[j], h))
+			return true;
+	return false;
 }
 
 static UNUSED size_t read_counts(rondo_store *store, rondo_id id, uint32_t tier,
