@@ -34,6 +34,7 @@ static const char *const names[EXIT_SLOTS] = {
 	[KVM_EXIT_X86_BUS_LOCK] = "x86_bus_lock",
 	[KVM_EXIT_XEN] = "xen",
 	[KVM_EXIT_NOTIFY] = "notify",
+	[EXIT_ERROR] = "error",
 	[EXIT_SLOTS - 1] = "other",
 };
 

@@ -7,8 +7,13 @@
 
 #include <stdint.h>
 
-/* Reasons from 0 up; the last slot takes all that lie beyond. */
+/*
+ * Reasons from 0 up; the last slot takes all that lie beyond.  The one before it is a KVM_RUN that
+ * returned an error other than EINTR: EAGAIN, when a vCPU that was waiting for another one to start
+ * it has been started.
+ */
 #define EXIT_SLOTS    64
+#define EXIT_ERROR    62
 #define EXIT_NAME_MAX 32
 
 static inline unsigned int exit_slot(uint32_t reason)

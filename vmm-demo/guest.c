@@ -52,9 +52,13 @@ int guest_load(struct guest *guest, struct vm *vm)
 	return 0;
 }
 
-uint64_t guest_entry_address(void)
+struct vcpu_start guest_start(unsigned int vcpu)
 {
-	return LAYOUT_CODE + (uint64_t)(guest_entry - __start_guest_code);
+	return (struct vcpu_start){
+		.rip = LAYOUT_CODE + (uint64_t)(guest_entry - __start_guest_code),
+		.rsp = layout_stack(vcpu),
+		.rdi = layout_params(vcpu),
+	};
 }
 
 static struct guest_params *params_of(const struct vm *vm, unsigned int vcpu)

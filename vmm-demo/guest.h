@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * guest.h - puts a guest into a VM's memory and says afterwards what became of it
+ * guest.h - puts a bare-metal guest into a VM's memory and says afterwards what became of it
  *
- * So far the bare-metal guests of guests/, which are part of this program.
+ * These guests, guests/, are part of this program; linux.h is for those that come in files.
  */
 #ifndef RONDO_VMM_GUEST_H
 #define RONDO_VMM_GUEST_H
@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include "options.h"
 #include "testdev.h"
+#include "vcpu_state.h"
 #include "vm.h"
 
 struct guest {
@@ -24,8 +25,8 @@ uint64_t guest_expected(const struct vmm_options *options, unsigned int op);
 /* Code, tables and devices.  0, or -1 and vm->error. */
 int guest_load(struct guest *guest, struct vm *vm);
 
-/* Where a vCPU starts. */
-uint64_t guest_entry_address(void);
+/* How a vCPU starts. */
+struct vcpu_start guest_start(unsigned int vcpu);
 
 /* One vCPU's parameters; tsc_khz: of its time stamp counter.  0, or -1 and vm->error. */
 int guest_set_params(struct vm *vm, unsigned int vcpu, const struct vmm_options *options,

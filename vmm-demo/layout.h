@@ -4,8 +4,13 @@
  *
  *	0x00001000  GDT
  *	0x00002000  page tables: PML4, PDPT, four page directories; the first 4 GiB one to one
- *	0x00010000  parameters, one page per vCPU: struct guest_params, steal time, stack
- *	0x00100000  the guest's code
+ *	0x00010000  bare metal: parameters, one page per vCPU: struct guest_params, steal time, stack
+ *	0x00010000  Linux: struct boot_params
+ *	0x00011000  Linux: command line
+ *	0x0009fc00  Linux: end of low memory
+ *	0x000e0000  Linux: ACPI tables
+ *	0x00100000  bare metal: the guest's code
+ *	0x00100000  Linux: memory up to its end, the kernel where it asks to be, the initrd at the end
  *	0xd0000000  devices (MMIO); never memory
  *
  * Pure: fills a buffer that is guest memory from address 0, knows no KVM.
@@ -27,10 +32,40 @@
 #define LAYOUT_PORT        UINT64_C(0x5e0)
 #define LAYOUT_PORT_SIZE   UINT64_C(4)
 
-/* Selectors of the GDT: 64-bit code, flat data, and the (unused) task state. */
-#define LAYOUT_CS 0x08
-#define LAYOUT_DS 0x10
-#define LAYOUT_TR 0x18
+#define LAYOUT_BOOT_PARAMS UINT64_C(0x10000)
+#define LAYOUT_CMDLINE     UINT64_C(0x11000)
+#define LAYOUT_CMDLINE_MAX UINT64_C(0x1000) /* with its terminating zero */
+#define LAYOUT_LOW_END     UINT64_C(0x9fc00)
+#define LAYOUT_ACPI        UINT64_C(0xe0000)
+#define LAYOUT_ACPI_SIZE   UINT64_C(0x2000)
+#define LAYOUT_HIGH        UINT64_C(0x100000)
+
+/*
+ * Selectors of the GDT: 64-bit code, flat data, and the (unused) task state.  The first two are
+ * where Linux's 64-bit boot protocol has them.
+ */
+#define LAYOUT_CS 0x10
+#define LAYOUT_DS 0x18
+#define LAYOUT_TR 0x20
+
+/* Ports and interrupts of a Linux guest's devices; acpi.c tells the guest of them. */
+#define LAYOUT_SERIAL_PORT UINT64_C(0x3f8)
+#define LAYOUT_SERIAL_IRQ  4
+#define LAYOUT_PM_PORT     UINT64_C(0x600) /* ACPI's PM1a: events (4 bytes), control (2) */
+#define LAYOUT_SCI_IRQ     9
+#define LAYOUT_RESET_PORT  UINT64_C(0x64) /* the keyboard controller's command port */
+#define LAYOUT_VIRTIO_MAX  4
+
+static inline uint64_t layout_virtio(unsigned int slot)
+{
+	return LAYOUT_MMIO + slot * LAYOUT_MMIO_SIZE;
+}
+
+/* Above the sixteen that the old interrupt controllers know. */
+static inline unsigned int layout_virtio_irq(unsigned int slot)
+{
+	return 16 + slot;
+}
 
 static inline uint64_t layout_params(unsigned int vcpu)
 {

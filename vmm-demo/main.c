@@ -34,7 +34,5 @@ int main(int argc, char **argv)
 		vmm_linger(&m);
 	}
 	vmm_destroy(&m);
-	if (rc || m.failed)
-		return 1;
-	return m.signal ? 128 + m.signal : 0;
+	return rc ? 1 : vmm_exit_status(&m);
 }

@@ -17,6 +17,8 @@
 #define NS_PER_S      UINT64_C(1000000000)
 #define SECONDS_MAX   86400.0
 #define DEFAULT_COUNT 4999
+#define MEM_BARE      16 /* MiB */
+#define MEM_LINUX     256
 
 static const char *const op_names[GUEST_OP_NR] = {
 	[GUEST_OP_PIO] = "pio",
@@ -33,6 +35,7 @@ const char *guest_op_name(unsigned int op)
 struct parser {
 	struct vmm_options *options;
 	uint64_t count;
+	const char *given[3]; /* the last option of each kind (enum in struct option_entry) */
 	char *error;
 	size_t error_size;
 };
@@ -158,12 +161,38 @@ static int opt_name(struct parser *p, const char *text)
 	return 0;
 }
 
-static int opt_store(struct parser *p, const char *text)
+static int text_of(struct parser *p, const char *option, const char *text, const char **to)
 {
 	if (!*text)
-		return bad(p, "--store: empty");
-	p->options->store = text;
+		return bad(p, "--%s: empty", option);
+	*to = text;
 	return 0;
+}
+
+static int opt_store(struct parser *p, const char *text)
+{
+	return text_of(p, "store", text, &p->options->store);
+}
+
+static int opt_kernel(struct parser *p, const char *text)
+{
+	return text_of(p, "kernel", text, &p->options->kernel);
+}
+
+static int opt_initrd(struct parser *p, const char *text)
+{
+	return text_of(p, "initrd", text, &p->options->initrd);
+}
+
+static int opt_cmdline(struct parser *p, const char *text)
+{
+	p->options->cmdline = text;
+	return 0;
+}
+
+static int opt_disk(struct parser *p, const char *text)
+{
+	return text_of(p, "disk", text, &p->options->disk);
 }
 
 static int opt_json(struct parser *p, const char *text)
@@ -175,29 +204,38 @@ static int opt_json(struct parser *p, const char *text)
 
 /* What getopt_long() and the usage are made of. */
 static const struct option_entry {
+	enum { ANY, BARE, LINUX } guests; /* that it is for */
 	const char *name;
 	const char *value; /* its name in the usage; NULL: the option takes none */
 	int (*set)(struct parser *p, const char *text);
 	const char *help;
 } entries[] = {
-	{ "guest", "LIST", opt_guest,
-	  "what each vCPU does, in order: pio, mmio, hlt, spin,\n"
-	  "each with =N for its own count, joined by commas (pio)" },
-	{ "count", "N", opt_count, "events where the list has no number (4999)" },
-	{ "duration", "SECONDS", opt_duration,
+	{ LINUX, "kernel", "BZIMAGE", opt_kernel,
+	  "boot this Linux kernel, its console on the terminal" },
+	{ LINUX, "initrd", "FILE", opt_initrd, "its initial RAM file system" },
+	{ LINUX, "cmdline", "TEXT", opt_cmdline, "put behind `" VMM_CMDLINE "`" },
+	{ LINUX, "disk", "FILE", opt_disk, "a raw disk image, /dev/vda in the guest" },
+	{ BARE, "guest", "LIST", opt_guest,
+	  "without a kernel: what each vCPU does, in order: pio,\n"
+	  "mmio, hlt, spin, each with =N for its own count, joined\n"
+	  "by commas (pio)" },
+	{ BARE, "count", "N", opt_count, "events where the list has no number (4999)" },
+	{ ANY, "duration", "SECONDS", opt_duration,
 	  "how long the list takes, an equal share for each part:\n"
 	  "events come evenly, with spinning in between; without it\n"
-	  "they come as fast as they go, and a spin takes 1 s" },
-	{ "halt-us", "US", opt_halt_us, "how long a vCPU sleeps for each HLT (100)" },
-	{ "cpus", "N", opt_cpus, "vCPUs, each with a thread of its own (1)" },
-	{ "pin", "CPU", opt_pin, "pin all vCPU threads to that CPU" },
-	{ "mem", "MIB", opt_mem, "guest memory (16)" },
-	{ "name", "NAME", opt_name, "the VM's name, label `instance` (rondo-vmm-PID)" },
-	{ "store", "DIR", opt_store, "record into this store, created if need be" },
-	{ "linger", "SECONDS", opt_linger, "after the report keep the vCPU threads, asleep (0)" },
-	{ "json", NULL, opt_json, "the report as one JSON object" },
-	{ "help", NULL, NULL, "this text" },
-	{ "version", NULL, NULL, "the version" },
+	  "they come as fast as they go, and a spin takes 1 s.\n"
+	  "Linux: the VM ends after that time at the latest" },
+	{ BARE, "halt-us", "US", opt_halt_us, "how long a vCPU sleeps for each HLT (100)" },
+	{ ANY, "cpus", "N", opt_cpus, "vCPUs, each with a thread of its own (1)" },
+	{ ANY, "pin", "CPU", opt_pin, "pin all vCPU threads to that CPU" },
+	{ ANY, "mem", "MIB", opt_mem, "guest memory (16; Linux: 256)" },
+	{ ANY, "name", "NAME", opt_name, "the VM's name, label `instance` (rondo-vmm-PID)" },
+	{ ANY, "store", "DIR", opt_store, "record into this store, created if need be" },
+	{ ANY, "linger", "SECONDS", opt_linger,
+	  "after the report keep the vCPU threads, asleep (0)" },
+	{ ANY, "json", NULL, opt_json, "the report as one JSON object" },
+	{ ANY, "help", NULL, NULL, "this text" },
+	{ ANY, "version", NULL, NULL, "the version" },
 };
 
 #define N_ENTRIES (sizeof(entries) / sizeof(entries[0]))
@@ -248,13 +286,27 @@ static int parse_list(struct parser *p)
 	return 0;
 }
 
+/* Options that don't go together; what depends on the kind of guest. */
+static int settle_guest(struct parser *p)
+{
+	struct vmm_options *o = p->options;
+
+	if (p->given[LINUX] && !o->kernel)
+		return bad(p, "--%s: needs --kernel", p->given[LINUX]);
+	if (o->kernel && p->given[BARE])
+		return bad(p, "--%s: for bare-metal guests, not with --kernel", p->given[BARE]);
+	if (!o->mem_mib)
+		o->mem_mib = o->kernel ? MEM_LINUX : MEM_BARE;
+	return 0;
+}
+
 static void defaults(struct vmm_options *o)
 {
 	memset(o, 0, sizeof(*o));
 	strcpy(o->guest, "pio");
 	o->halt_ns = 100 * 1000;
 	o->cpus = 1;
-	o->mem_mib = 16;
+	o->cmdline = "";
 	o->pin = -1;
 	snprintf(o->name, sizeof(o->name), "rondo-vmm-%ld", (long)getpid());
 }
@@ -262,7 +314,7 @@ static void defaults(struct vmm_options *o)
 enum options_result options_parse(int argc, char **argv, struct vmm_options *options, char *error,
 				  size_t error_size)
 {
-	struct parser p = { options, DEFAULT_COUNT, error, error_size };
+	struct parser p = { options, DEFAULT_COUNT, { NULL }, error, error_size };
 	struct option longs[N_ENTRIES + 1] = { { NULL, 0, NULL, 0 } };
 	int index, c;
 	size_t i;
@@ -283,10 +335,13 @@ enum options_result options_parse(int argc, char **argv, struct vmm_options *opt
 			return strcmp(entries[index].name, "help") ? OPTIONS_VERSION : OPTIONS_HELP;
 		if (entries[index].set(&p, optarg))
 			return OPTIONS_BAD;
+		p.given[entries[index].guests] = entries[index].name;
 	}
 	if (optind < argc)
 		return bad(&p, "%s: not an option (--help lists them)", argv[optind]), OPTIONS_BAD;
-	return parse_list(&p) ? OPTIONS_BAD : OPTIONS_RUN;
+	if (settle_guest(&p) || (!options->kernel && parse_list(&p)))
+		return OPTIONS_BAD;
+	return OPTIONS_RUN;
 }
 
 void options_usage(FILE *out)
@@ -311,6 +366,6 @@ void options_usage(FILE *out)
 		}
 	}
 	fputs("\nExit status: 0 the guest came to its end; 1 it or the VMM failed; 2 bad usage;\n"
-	      "128+N it was ended by signal N.\n",
+	      "3 the guest rebooted; 4 its kernel panicked; 5 triple fault; 128+N ended by signal N.\n",
 	      out);
 }

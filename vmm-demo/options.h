@@ -19,6 +19,12 @@
 #define VMM_MEM_MIN   4    /* MiB */
 #define VMM_MEM_MAX   3072 /* all below the MMIO gap */
 
+/*
+ * What every Linux guest is told, before --cmdline.  A panic reboots at once, and as a warm boot
+ * (power.c), which no other reboot does unless it is asked to.
+ */
+#define VMM_CMDLINE "console=ttyS0 panic=-1 reboot=panic_warm"
+
 /* One part of a guest's work: `count` events of one kind (enum in guests/params.h). */
 struct vmm_step {
 	unsigned int op;
@@ -29,15 +35,19 @@ struct vmm_options {
 	char guest[128]; /* as it was given */
 	struct vmm_step steps[GUEST_STEPS_MAX];
 	size_t n_steps;
-	uint64_t duration_ns; /* 0: as fast as it goes */
+	uint64_t duration_ns; /* 0: as fast as it goes; Linux: until it ends by itself */
 	uint64_t halt_ns;
 	uint64_t linger_ns;
 	unsigned int cpus;
 	unsigned int mem_mib;
 	int pin; /* -1: not pinned */
 	char name[VMM_NAME_MAX + 1];
-	const char *store; /* argv's; NULL: nothing is recorded */
+	const char *store; /* argv's, as the other texts; NULL: nothing is recorded */
 	bool json;
+	const char *kernel; /* a bzImage; NULL: a bare-metal guest */
+	const char *initrd;
+	const char *cmdline;
+	const char *disk;
 };
 
 enum options_result {

@@ -2,11 +2,10 @@
 /*
  * vcpu.c - makes a virtual CPU, and starts, stops, parks and ends its thread
  *
- * What the thread does between is vcpu_run.c.
+ * What the thread does between is vcpu_run.c, what is in the registers vcpu_state.c.
  */
 #include "vcpu.h"
 
-#include <asm/kvm_para.h>
 #include <errno.h>
 #include <linux/kvm.h>
 #include <signal.h>
@@ -15,106 +14,10 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include "guest.h"
-#include "layout.h"
 #include "vcpu_run.h"
+#include "vcpu_state.h"
 
-#define CR0_PE (1u << 0)
-#define CR0_MP (1u << 1)
-#define CR0_ET (1u << 4)
-#define CR0_NE (1u << 5)
-#define CR0_WP (1u << 16)
-#define CR0_PG (1u << 31)
-
-#define CR4_PAE (1u << 5)
-
-#define EFER_LME (1u << 8)
-#define EFER_LMA (1u << 10)
-
-#define RFLAGS_ALWAYS 2
-
-static struct kvm_segment segment(uint16_t selector, uint8_t type, bool code, bool system)
-{
-	return (struct kvm_segment){
-		.selector = selector,
-		.limit = system ? 0x67 : 0xffffffff,
-		.type = type,
-		.present = 1,
-		.s = !system,
-		.l = code,
-		.db = !code && !system,
-		.g = !system,
-	};
-}
-
-/* 64-bit mode, ring 0, interrupts off, paging by layout_tables(). */
-static int set_registers(struct vcpu *v, uint64_t entry)
-{
-	struct kvm_sregs s;
-	struct kvm_regs r = {
-		.rip = entry,
-		.rsp = layout_stack(v->index),
-		.rdi = layout_params(v->index),
-		.rflags = RFLAGS_ALWAYS,
-	};
-
-	if (ioctl(v->fd, KVM_GET_SREGS, &s))
-		return vm_fail(v->vm, "KVM_GET_SREGS: %s", strerror(errno));
-	s.cs = segment(LAYOUT_CS, 0xb, true, false);
-	s.ds = s.es = s.fs = s.gs = s.ss = segment(LAYOUT_DS, 0x3, false, false);
-	s.tr = segment(LAYOUT_TR, 0xb, false, true);
-	s.gdt.base = LAYOUT_GDT;
-	s.gdt.limit = LAYOUT_TR + 16 - 1;
-	s.cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG;
-	s.cr3 = LAYOUT_PML4;
-	s.cr4 = CR4_PAE;
-	s.efer = EFER_LME | EFER_LMA;
-	if (ioctl(v->fd, KVM_SET_SREGS, &s))
-		return vm_fail(v->vm, "KVM_SET_SREGS: %s", strerror(errno));
-	if (ioctl(v->fd, KVM_SET_REGS, &r))
-		return vm_fail(v->vm, "KVM_SET_REGS: %s", strerror(errno));
-	return 0;
-}
-
-/* What KVM supports, with this vCPU's own number where CPUID tells it. */
-static int set_cpuid(struct vcpu *v)
-{
-	struct kvm_cpuid2 *cpuid = v->vm->cpuid;
-	unsigned int i;
-
-	for (i = 0; i < cpuid->nent; i++) {
-		struct kvm_cpuid_entry2 *e = &cpuid->entries[i];
-
-		if (e->function == 1)
-			e->ebx = (e->ebx & 0x00ffffff) | v->index << 24;
-		else if (e->function == 0xb || e->function == 0x1f)
-			e->edx = v->index;
-	}
-	if (ioctl(v->fd, KVM_SET_CPUID2, cpuid))
-		return vm_fail(v->vm, "KVM_SET_CPUID2: %s", strerror(errno));
-	return 0;
-}
-
-/* KVM writes the guest's steal time into guest memory from the next entry on. */
-static int enable_steal_time(struct vcpu *v)
-{
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry;
-	} msrs = {
-		.head.nmsrs = 1,
-		.entry = { .index = MSR_KVM_STEAL_TIME,
-			   .data = guest_steal_address(v->index) | KVM_MSR_ENABLED },
-	};
-
-	if (!v->vm->has_steal_time)
-		return 0;
-	if (ioctl(v->fd, KVM_SET_MSRS, &msrs) != 1)
-		return vm_fail(v->vm, "KVM_SET_MSRS: MSR_KVM_STEAL_TIME was refused");
-	return 0;
-}
-
-int vcpu_create(struct vcpu *v, struct vm *vm, unsigned int index, uint64_t entry)
+int vcpu_create(struct vcpu *v, struct vm *vm, unsigned int index, unsigned int cpus)
 {
 	pthread_condattr_t attr;
 	int khz;
@@ -139,7 +42,7 @@ int vcpu_create(struct vcpu *v, struct vm *vm, unsigned int index, uint64_t entr
 		v->run = NULL;
 		return vm_fail(vm, "mapping vCPU %u: %s", index, strerror(errno));
 	}
-	if (set_cpuid(v) || set_registers(v, entry) || enable_steal_time(v))
+	if (vcpu_set_cpuid(v, cpus))
 		return -1;
 	khz = ioctl(v->fd, KVM_GET_TSC_KHZ, 0);
 	if (khz <= 0)

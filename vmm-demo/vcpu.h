@@ -35,9 +35,11 @@ struct vcpu {
 	int fd;
 	struct kvm_run *run;
 	uint64_t tsc_khz;
-	int pin;                        /* CPU, or -1 */
-	uint64_t halt_ns;               /* sleep for each HLT */
-	int parked_eventfd;             /* told when the thread parks */
+	int pin;            /* CPU, or -1 */
+	uint64_t halt_ns;   /* sleep for each HLT */
+	int parked_eventfd; /* told when the thread parks */
+	/* whether a HLT that comes to user space is the guest's last one; NULL: it never is */
+	bool (*is_done)(const struct vm *vm, unsigned int vcpu);
 	struct recorder_vcpu *recorder; /* NULL: nothing is recorded */
 
 	/* the thread, and how it is talked to */
@@ -59,14 +61,18 @@ struct vcpu {
 	struct durations durations; /* exit_ns, one by one */
 	uint64_t halted_ns; /* asleep for a HLT: part of exit_ns, unless a stop cut it short */
 	bool done;          /* the guest came to its end */
+	bool triple_fault;  /* the guest's own failure */
 	char failure[192];  /* "" unless this vCPU failed */
 };
 
 /* The exit reasons that vcpu_run has a handler for, and intr: up to EXIT_SLOTS; returns how many. */
 unsigned int vcpu_known_exits(unsigned int slots[EXIT_SLOTS]);
 
-/* A vCPU in 64-bit mode at `entry`.  0, or -1 and vm->error; vcpu_destroy() takes any half. */
-int vcpu_create(struct vcpu *vcpu, struct vm *vm, unsigned int index, uint64_t entry);
+/*
+ * A vCPU that vcpu_set_start() gives its first instruction.  cpus: how many the VM will have, as
+ * CPUID tells it.  0, or -1 and vm->error; vcpu_destroy() takes any half.
+ */
+int vcpu_create(struct vcpu *vcpu, struct vm *vm, unsigned int index, unsigned int cpus);
 void vcpu_destroy(struct vcpu *vcpu);
 
 /* Starts the thread and waits until it is primed.  0, or -1 and vm->error. */

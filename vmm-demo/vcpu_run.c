@@ -18,7 +18,6 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 #include "clock.h"
-#include "guest.h"
 
 enum next {
 	NEXT_RUN,  /* enter the guest again */
@@ -85,7 +84,7 @@ static enum next on_hlt(struct vcpu *v)
 	uint64_t begin, until;
 	struct timespec deadline;
 
-	if (guest_is_done(v->vm, v->index))
+	if (v->is_done && v->is_done(v->vm, v->index))
 		return NEXT_DONE;
 	if (!v->halt_ns)
 		return NEXT_RUN;
@@ -100,10 +99,11 @@ static enum next on_hlt(struct vcpu *v)
 	return NEXT_RUN;
 }
 
-static enum next on_intr(struct vcpu *v)
+/* Nothing to do but enter again: the loop looks at `stop`. */
+static enum next on_nothing(struct vcpu *v)
 {
 	(void)v;
-	return NEXT_RUN; /* the loop looks at `stop` */
+	return NEXT_RUN;
 }
 
 __attribute__((format(printf, 2, 3))) static enum next failed(struct vcpu *v, const char *format,
@@ -119,6 +119,7 @@ __attribute__((format(printf, 2, 3))) static enum next failed(struct vcpu *v, co
 
 static enum next on_shutdown(struct vcpu *v)
 {
+	v->triple_fault = true;
 	return failed(v, "the guest shut down by a triple fault");
 }
 
@@ -141,7 +142,8 @@ static enum next (*const handlers[EXIT_SLOTS])(struct vcpu *v) = {
 	[KVM_EXIT_IO] = on_io,
 	[KVM_EXIT_MMIO] = on_mmio,
 	[KVM_EXIT_HLT] = on_hlt,
-	[KVM_EXIT_INTR] = on_intr,
+	[KVM_EXIT_INTR] = on_nothing,
+	[EXIT_ERROR] = on_nothing,
 	[KVM_EXIT_SHUTDOWN] = on_shutdown,
 	[KVM_EXIT_FAIL_ENTRY] = on_fail_entry,
 	[KVM_EXIT_INTERNAL_ERROR] = on_internal_error,
@@ -169,6 +171,8 @@ static int enter(struct vcpu *v, uint64_t *left)
 
 	if (ioctl(v->fd, KVM_RUN, 0) == 0) {
 		slot = (int)exit_slot(v->run->exit_reason);
+	} else if (errno == EAGAIN) {
+		slot = EXIT_ERROR;
 	} else if (errno != EINTR) {
 		failed(v, "KVM_RUN: %s", strerror(errno));
 		return -1;

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -100,7 +101,19 @@ static int map_memory(struct vm *vm, unsigned int memory_mib)
 	return 0;
 }
 
-int vm_create(struct vm *vm, unsigned int memory_mib)
+static int create_irqchip(struct vm *vm)
+{
+	struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY };
+
+	if (ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0))
+		return vm_fail(vm, "KVM_CREATE_IRQCHIP: %s", strerror(errno));
+	if (ioctl(vm->fd, KVM_CREATE_PIT2, &pit))
+		return vm_fail(vm, "KVM_CREATE_PIT2: %s", strerror(errno));
+	vm->has_irqchip = true;
+	return 0;
+}
+
+int vm_create(struct vm *vm, unsigned int memory_mib, bool irqchip)
 {
 	int size;
 
@@ -119,11 +132,59 @@ int vm_create(struct vm *vm, unsigned int memory_mib)
 	if (ioctl(vm->kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_SET_TSS_ADDR) > 0 &&
 	    ioctl(vm->fd, KVM_SET_TSS_ADDR, TSS_ADDRESS))
 		return vm_fail(vm, "KVM_SET_TSS_ADDR: %s", strerror(errno));
+	if (irqchip && create_irqchip(vm))
+		return -1;
 	return map_memory(vm, memory_mib);
+}
+
+static int add_line(struct vm *vm)
+{
+	int fd;
+
+	if (vm->n_lines == VM_LINES_MAX)
+		return vm_fail(vm, "more than %d interrupts and doorbells", VM_LINES_MAX);
+	fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (fd < 0)
+		return vm_fail(vm, "eventfd: %s", strerror(errno));
+	vm->lines[vm->n_lines++] = fd;
+	return fd;
+}
+
+int vm_irq(struct vm *vm, unsigned int gsi)
+{
+	struct kvm_irqfd irq = { .gsi = gsi };
+	int fd = add_line(vm);
+
+	if (fd < 0)
+		return -1;
+	irq.fd = (uint32_t)fd;
+	if (ioctl(vm->fd, KVM_IRQFD, &irq))
+		return vm_fail(vm, "KVM_IRQFD %u: %s", gsi, strerror(errno));
+	return fd;
+}
+
+int vm_doorbell(struct vm *vm, uint64_t address, uint32_t value)
+{
+	struct kvm_ioeventfd bell = { .datamatch = value,
+				      .addr = address,
+				      .len = sizeof(value),
+				      .flags = KVM_IOEVENTFD_FLAG_DATAMATCH };
+
+	bell.fd = add_line(vm);
+	if (bell.fd < 0)
+		return -1;
+	if (ioctl(vm->fd, KVM_IOEVENTFD, &bell))
+		return vm_fail(vm, "KVM_IOEVENTFD %#llx: %s", (unsigned long long)address,
+			       strerror(errno));
+	return bell.fd;
 }
 
 void vm_destroy(struct vm *vm)
 {
+	unsigned int i;
+
+	for (i = 0; i < vm->n_lines; i++)
+		close(vm->lines[i]);
 	if (vm->fd >= 0)
 		close(vm->fd);
 	if (vm->kvm_fd >= 0)

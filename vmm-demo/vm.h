@@ -2,8 +2,7 @@
 /*
  * vm.h - the virtual machine: KVM's descriptors, guest memory, what KVM offers, the two buses
  *
- * Knows no vCPU loop, no guest and no recording.  What comes with Linux guests (interrupt
- * controllers, timers) is created in vm_create() too.
+ * Knows no vCPU loop, no guest and no recording.
  */
 #ifndef RONDO_VMM_VM_H
 #define RONDO_VMM_VM_H
@@ -15,6 +14,8 @@
 
 struct kvm_cpuid2;
 
+#define VM_LINES_MAX 32
+
 struct vm {
 	int kvm_fd;
 	int fd;
@@ -24,17 +25,35 @@ struct vm {
 	size_t run_size;      /* of a vCPU's struct kvm_run mapping */
 	struct kvm_cpuid2 *cpuid;
 	bool has_steal_time; /* KVM_FEATURE_STEAL_TIME */
+	bool has_irqchip;    /* interrupt controllers and timer in KVM: a HLT is KVM's to handle */
 	struct bus ports;
 	struct bus mmio;
+	unsigned int n_virtio;   /* devices, at layout_virtio(0) and up */
+	int lines[VM_LINES_MAX]; /* eventfds of vm_irq() and vm_doorbell() */
+	unsigned int n_lines;
 	char error[256]; /* why the last call failed, one line */
 };
 
-/* 0, or -1 and vm->error.  vm_destroy() takes any half-made state. */
-int vm_create(struct vm *vm, unsigned int memory_mib);
+/*
+ * irqchip: with interrupt controllers and a timer, which Linux needs; without them every HLT comes
+ * back from KVM_RUN.  0, or -1 and vm->error.  vm_destroy() takes any half-made state.
+ */
+int vm_create(struct vm *vm, unsigned int memory_mib, bool irqchip);
 void vm_destroy(struct vm *vm);
 
-/* The only way to guest memory: NULL if [address, address + size) isn't all memory. */
+/*
+ * The only way to guest memory: NULL if [address, address + size) isn't all memory.  The guest may
+ * change what lies there at any time: read a value once, then check it, then use it.
+ */
 void *vm_memory(const struct vm *vm, uint64_t address, uint64_t size);
+
+/*
+ * Two eventfds that KVM itself looks after; they are the VM's to close.  -1 and vm->error.
+ * vm_irq(): a write raises that interrupt, as an edge.  vm_doorbell(): can be read once the guest
+ * has written that value (4 bytes) to that address, without a return to user space.
+ */
+int vm_irq(struct vm *vm, unsigned int gsi);
+int vm_doorbell(struct vm *vm, uint64_t address, uint32_t value);
 
 /* Sets vm->error; returns -1. */
 int vm_fail(struct vm *vm, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -16,6 +16,7 @@
 #include "clock.h"
 #include "kvmstats.h"
 #include "vcpu_run.h"
+#include "vcpu_state.h"
 
 void vmm_complain(const char *text)
 {
@@ -70,24 +71,56 @@ static void stop_all(struct vmm *m)
 		vcpu_stop(&m->vcpus[i]);
 }
 
+static int create_bare(struct vmm *m)
+{
+	const struct vmm_options *o = &m->options;
+	unsigned int i;
+
+	if (guest_load(&m->guest, &m->vm))
+		return -1;
+	for (i = 0; i < o->cpus; i++) {
+		struct vcpu *v = &m->vcpus[i];
+		const struct vcpu_start start = guest_start(i);
+
+		v->is_done = guest_is_done;
+		if (guest_set_params(&m->vm, i, o, v->tsc_khz) || vcpu_set_start(v, &start) ||
+		    (m->vm.has_steal_time && vcpu_set_steal_time(v, guest_steal_address(i))))
+			return -1;
+	}
+	return 0;
+}
+
+/* The first vCPU starts in the kernel; the others wait in KVM for its word. */
+static int create_linux(struct vmm *m)
+{
+	struct vcpu_start start;
+
+	if (devices_create(&m->devices, &m->vm, &m->events, &m->options) ||
+	    linux_load(&m->linux_guest, &m->vm, &m->options))
+		return -1;
+	start = linux_start(&m->linux_guest);
+	return vcpu_set_start(&m->vcpus[0], &start);
+}
+
 int vmm_create(struct vmm *m)
 {
 	const struct vmm_options *o = &m->options;
 	unsigned int i;
 
-	if (vm_create(&m->vm, o->mem_mib) || open_events(m) || guest_load(&m->guest, &m->vm))
+	m->linux_guest.kernel_fd = m->linux_guest.initrd_fd = -1;
+	if ((o->kernel && linux_open(&m->linux_guest, &m->vm, o)) ||
+	    vm_create(&m->vm, o->mem_mib, o->kernel) || open_events(m))
 		return -1;
 	for (i = 0; i < o->cpus; i++) {
 		struct vcpu *v = &m->vcpus[m->n_vcpus++];
 
-		if (vcpu_create(v, &m->vm, i, guest_entry_address()) ||
-		    guest_set_params(&m->vm, i, o, v->tsc_khz))
+		if (vcpu_create(v, &m->vm, i, o->cpus))
 			return -1;
 		v->pin = o->pin;
 		v->halt_ns = o->halt_ns;
 		v->parked_eventfd = m->parked_fd;
 	}
-	return 0;
+	return o->kernel ? create_linux(m) : create_bare(m);
 }
 
 /* Before the vCPU threads: what they record is all there when they start. */
@@ -105,6 +138,7 @@ static int start_metrics(struct vmm *m)
 /* All vCPUs are primed, one by one, before the first one runs: priming is not disturbed. */
 int vmm_run(struct vmm *m)
 {
+	uint64_t until = 0;
 	unsigned int i;
 	bool stopping = false;
 
@@ -117,18 +151,24 @@ int vmm_run(struct vmm *m)
 	m->begin_ns = clock_monotonic();
 	for (i = 0; i < m->n_vcpus; i++)
 		vcpu_go(&m->vcpus[i]);
+	/* A bare-metal guest sees to its duration itself. */
+	if (m->options.kernel && m->options.duration_ns)
+		until = m->begin_ns + m->options.duration_ns;
 	while (!all_parked(m)) {
-		int number = events_wait(&m->events, 0);
+		int number = events_wait(&m->events, stopping ? 0 : until);
 
 		if (number > 0 && !m->signal)
 			m->signal = number;
+		if (number < 0)
+			m->expired = true;
 		all_parked(m); /* a vCPU that failed ends the others */
-		if ((m->signal || m->failed) && !stopping) {
+		if (!stopping && (m->signal || m->failed || m->expired || m->devices.power.end)) {
 			stop_all(m);
 			stopping = true;
 		}
 	}
 	m->end_ns = clock_monotonic();
+	devices_stop(&m->devices);
 	return 0;
 }
 
@@ -154,7 +194,7 @@ static void collect_vcpu(struct vmm *m, unsigned int i)
 		r->steal_end_ns = (struct report_figure){ true, end.steal_ns };
 		r->cpu_end_ns = (struct report_figure){ true, end.cpu_ns };
 	}
-	if (m->vm.has_steal_time) {
+	if (!m->options.kernel && m->vm.has_steal_time) {
 		r->guest_steal_first_ns =
 			(struct report_figure){ true, guest_steal_first(&m->vm, i) };
 		r->guest_steal_ns = (struct report_figure){ true, guest_steal_now(&m->vm, i) };
@@ -169,12 +209,14 @@ void vmm_report(struct vmm *m)
 	struct report r = {
 		.name = m->options.name,
 		.pid = getpid(),
-		.guest = m->options.guest,
+		.guest = m->options.kernel ? m->options.kernel : m->options.guest,
 		.recorded = m->options.store && m->recorder.state == RECORDER_OK,
 		.wall_ns = m->end_ns - m->begin_ns,
 		.vcpus = m->report,
 		.n_vcpus = m->n_vcpus,
 	};
+	/* Standard output is the Linux console's. */
+	FILE *out = m->options.kernel ? stderr : stdout;
 	unsigned int i;
 
 	for (i = 0; i < m->n_vcpus; i++) {
@@ -187,9 +229,9 @@ void vmm_report(struct vmm *m)
 	}
 	tick(m);
 	recorder_finish(&m->recorder);
-	r.status = m->failed ? "failed" : m->signal ? "stopped" : "ok";
-	(m->options.json ? report_json : report_text)(&r, stdout);
-	if (fflush(stdout) || ferror(stdout)) {
+	r.status = vmm_status(m);
+	(m->options.json ? report_json : report_text)(&r, out);
+	if (fflush(out) || ferror(out)) {
 		vmm_complain("the report can't be written");
 		m->failed = true;
 	}
@@ -216,5 +258,47 @@ void vmm_destroy(struct vmm *m)
 	sampler_close(&m->sampler);
 	for (i = 0; i < m->n_vcpus; i++)
 		vcpu_destroy(&m->vcpus[i]);
+	devices_destroy(&m->devices);
+	linux_close(&m->linux_guest);
 	vm_destroy(&m->vm);
+}
+
+static const struct ending {
+	const char *word;
+	int status;
+} endings[] = {
+	[POWER_ON] = { "ok", 0 },
+	[POWER_OFF] = { "ok", 0 },
+	[POWER_REBOOT] = { "reboot", 3 },
+	[POWER_PANIC] = { "panic", 4 },
+};
+
+#define STATUS_TRIPLE_FAULT 5
+
+static bool triple_fault(const struct vmm *m)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->n_vcpus; i++)
+		if (m->vcpus[i].triple_fault)
+			return true;
+	return false;
+}
+
+const char *vmm_status(const struct vmm *m)
+{
+	if (m->devices.power.end)
+		return endings[m->devices.power.end].word;
+	if (m->failed)
+		return triple_fault(m) ? "triple_fault" : "failed";
+	return m->signal ? "stopped" : m->expired ? "expired" : "ok";
+}
+
+int vmm_exit_status(const struct vmm *m)
+{
+	if (m->devices.power.end)
+		return endings[m->devices.power.end].status;
+	if (m->failed)
+		return triple_fault(m) ? STATUS_TRIPLE_FAULT : 1;
+	return m->signal ? 128 + m->signal : 0;
 }

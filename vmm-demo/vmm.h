@@ -9,8 +9,10 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "devices.h"
 #include "events.h"
 #include "guest.h"
+#include "linux.h"
 #include "options.h"
 #include "recorder.h"
 #include "report.h"
@@ -22,7 +24,9 @@ struct vmm {
 	struct vmm_options options;
 	struct events events;
 	struct vm vm;
-	struct guest guest;
+	struct guest guest;             /* bare metal, or */
+	struct linux_guest linux_guest; /* Linux, which has */
+	struct devices devices;
 	struct vcpu vcpus[VMM_CPUS_MAX];
 	unsigned int n_vcpus; /* that vcpu_create() has seen */
 	struct sampler sampler;
@@ -30,7 +34,8 @@ struct vmm {
 	struct report_vcpu report[VMM_CPUS_MAX];
 	int parked_fd; /* eventfd: a vCPU thread came to its end */
 	int signal;    /* that ended the guest, or 0 */
-	bool failed;
+	bool expired;  /* --duration did */
+	bool failed;   /* a vCPU, or the report */
 	uint64_t begin_ns, end_ns;
 };
 
@@ -48,5 +53,9 @@ void vmm_report(struct vmm *vmm);
 void vmm_linger(struct vmm *vmm);
 
 void vmm_destroy(struct vmm *vmm);
+
+/* How it ended: a word for the report, and the exit status. */
+const char *vmm_status(const struct vmm *vmm);
+int vmm_exit_status(const struct vmm *vmm);
 
 #endif

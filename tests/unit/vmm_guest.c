@@ -94,10 +94,10 @@ END_TEST
 START_TEST(core_code)
 {
 	ck_assert_int_eq(guest_load(&guest, &vm), 0);
-	ck_assert_uint_ge(guest_entry_address(), LAYOUT_CODE);
-	ck_assert_uint_lt(guest_entry_address(), LAYOUT_CODE + 4096);
+	ck_assert_uint_ge(guest_start(0).rip, LAYOUT_CODE);
+	ck_assert_uint_lt(guest_start(0).rip, LAYOUT_CODE + 4096);
 	/* mov %rdi, %rbp: the first instruction of start.S */
-	ck_assert_mem_eq(vm.memory + guest_entry_address(), "\x48\x89\xfd", 3);
+	ck_assert_mem_eq(vm.memory + guest_start(0).rip, "\x48\x89\xfd", 3);
 }
 END_TEST
 

@@ -107,6 +107,26 @@ START_TEST(core_order_and_spin)
 }
 END_TEST
 
+START_TEST(core_linux)
+{
+	ck_assert_int_eq(parse("--kernel /k --initrd /i --cmdline quiet --disk /d --cpus 2"),
+			 OPTIONS_RUN);
+	ck_assert_str_eq(o.kernel, "/k");
+	ck_assert_str_eq(o.initrd, "/i");
+	ck_assert_str_eq(o.cmdline, "quiet");
+	ck_assert_str_eq(o.disk, "/d");
+	ck_assert_uint_eq(o.mem_mib, 256);
+	ck_assert_uint_eq(o.n_steps, 0);
+	ck_assert_int_eq(parse("--kernel /k --mem 64 --duration 3"), OPTIONS_RUN);
+	ck_assert_uint_eq(o.mem_mib, 64);
+	ck_assert_uint_eq(o.duration_ns, 3000000000);
+	ck_assert_str_eq(o.cmdline, "");
+	ck_assert_int_eq(parse(""), OPTIONS_RUN);
+	ck_assert_uint_eq(o.mem_mib, 16);
+	ck_assert_ptr_null(o.kernel);
+}
+END_TEST
+
 START_TEST(limits)
 {
 	char line[256] = "--guest spin";
@@ -166,6 +186,11 @@ START_TEST(errors)
 	check_bad("--name a/b", "letters");
 	check_bad("--name a\"b", "letters");
 	check_bad("--store _", "empty");
+	check_bad("--kernel _", "empty");
+	check_bad("--disk /d", "--disk: needs --kernel");
+	check_bad("--initrd /i --cpus 2", "--initrd: needs --kernel");
+	check_bad("--kernel /k --guest pio", "--guest: for bare-metal guests");
+	check_bad("--halt-us 7 --kernel /k", "--halt-us: for bare-metal guests");
 }
 END_TEST
 
@@ -179,6 +204,7 @@ int main(void)
 
 	tcase_add_test(core, core_defaults);
 	tcase_add_test(core, core_all);
+	tcase_add_test(core, core_linux);
 	tcase_add_test(core, core_list);
 	tcase_add_test(core, core_order_and_spin);
 	tcase_add_test(limit, limits);
