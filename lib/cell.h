@@ -57,6 +57,7 @@ static inline uint64_t cover_bits(uint32_t cover, unsigned int k)
 static inline void cell_enter(struct disk_cell *cell, uint64_t tag, uint64_t tail)
 {
 	store_release(&cell->tail, 0);
+#pragma GCC unroll 6
 	for (unsigned int k = 0; k < CELL_TICKS; k++)
 		store_release(&cell->v[k], RONDO_EMPTY);
 	store_release(&cell->tail, tail);
@@ -86,7 +87,7 @@ static inline bool cell_read(const struct disk_cell *cell, uint64_t tag, bool is
 /* A finite value: neither EMPTY nor any other NaN or infinity, which only damage can bring in. */
 static inline bool value_known(uint64_t bits)
 {
-	return (bits & UINT64_C(0x7ff0000000000000)) != UINT64_C(0x7ff0000000000000);
+	return bits << 1 < UINT64_C(0xffe0000000000000);
 }
 
 #endif /* RONDO_CELL_H */

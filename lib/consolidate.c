@@ -442,6 +442,18 @@ static void set_closed(struct schema *schema, uint64_t until)
 	store_release(&schema->open_span, latest > until ? latest - until : 0);
 }
 
+/*
+ * A handle in a cell with a closed window is to look at each sample's time: its writer finds it closed
+ * at its next call.  One that enters a cell meanwhile opens it again, or is closed for nothing.
+ */
+static void close_handle(const struct schema *schema, uint32_t slot)
+{
+	rondo_series *series = &schema->handles->series[slot];
+
+	if (load_relaxed(&series->start) < schema->closed_until)
+		series_close(series);
+}
+
 /* The window at the cursor, or all before it, for all series; false if the budget ran out. */
 static bool close_all(struct schema *schema, uint32_t t, uint64_t *budget)
 {
@@ -458,6 +470,8 @@ static bool close_all(struct schema *schema, uint32_t t, uint64_t *budget)
 		if (*budget == 0)
 			return false;
 		--*budget;
+		if (t == 1)
+			close_handle(schema, slot);
 		if (tier->catching_up) {
 			catch_up(schema, t, slot, tier->cursor);
 			continue;

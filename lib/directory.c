@@ -199,8 +199,8 @@ static void column_reset(struct schema *schema, uint32_t slot, uint32_t kind)
 	column->total_window = 1; /* known: there is nothing yet */
 	column->learned = true;
 	column->settled = true;
-	series->span = 0;
-	series->kind = kind;
+	series_close(series);
+	series->kind = (uint8_t)kind;
 }
 
 static int register_new(struct schema *schema, const struct rondo_series_def *def, const char *key,
@@ -328,7 +328,7 @@ RONDO_API int rondo_series_retire(rondo_store *store, rondo_series *series, uint
 	column = &schema->columns[series->index];
 	if (!column->retired_at) {
 		column->retired_at = now_ns ? now_ns : 1;
-		series->span = 0;
+		series_close(series);
 		store_release(&entry_at(schema, series->index)->retired_at, column->retired_at);
 		changed(store);
 	}

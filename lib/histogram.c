@@ -72,8 +72,8 @@ static int at_tick(rondo_series *series, uint64_t ts_ns, double value)
 		err = RONDO_E_KIND;
 	else if (!value_known(bits_of(value)))
 		err = RONDO_E_VALUE;
-	else if (ts_ns - series->start >= series->span)
-		err = series_move(series, ts_ns);
+	else
+		err = series_tick(series, ts_ns);
 	return err ? series_refuse(series, err) : 0;
 }
 

@@ -123,8 +123,19 @@ struct handles {
 };
 
 struct schema {
+	/* What a writer needs to enter the next cell; of the finest tier, but for columns. */
+	uint64_t closed_until; /* ns: ticks before this are too late; relaxed */
+	uint64_t open_span;    /* ns from there to the last that is not too early; relaxed */
+	uint64_t steps_back;   /* how often now went down; relaxed */
+	uint64_t cell_span;    /* ns */
+	uint64_t stride;       /* bytes from a cell to the next */
+	char *end;
+	uint64_t ring_bytes;
+	struct column *columns; /* writers only */
+
 	struct rondo_store *store;
 	uint32_t index;
+	uint64_t reciprocal; /* of the finest interval, see rondo.h; 0: it has none that is exact */
 	uint32_t n_tiers;
 	uint32_t max_series;
 	uint32_t used; /* slots below this were used once */
@@ -142,12 +153,8 @@ struct schema {
 	char *entries;                   /* in the mapped directory */
 	struct rondo_tier *public_tiers; /* what rondo_store_schema() hands out; made there */
 	uint64_t now;                    /* last known; relaxed */
-	uint64_t steps_back;             /* how often it went down; relaxed */
-	uint64_t closed_until;           /* ns: ticks before this are too late; relaxed */
-	uint64_t open_span;      /* ns from there to the last that is not too early; relaxed */
-	struct handles *handles; /* writers only */
-	struct column *columns;  /* writers only */
-	uint32_t *free_slots;    /* slots that were given up unfinished; writers only */
+	struct handles *handles;         /* writers only */
+	uint32_t *free_slots;            /* slots that were given up unfinished; writers only */
 	uint32_t n_free;
 };
 
@@ -282,7 +289,8 @@ static inline uint64_t ticks_of_cover(const struct tier *tier, uint32_t cover)
 }
 
 /* record.c: of the slow paths */
-int series_move(rondo_series *series, uint64_t ts_ns);
+int series_tick(rondo_series *series, uint64_t ts_ns);
+void series_close(rondo_series *series);
 int series_refuse(rondo_series *series, int error);
 
 /* consolidate.c */

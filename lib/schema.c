@@ -250,6 +250,19 @@ RONDO_API int rondo_plan(const struct rondo_schema *schemas, size_t n_schemas, u
 	return 0;
 }
 
+/*
+ * ceil(2^83 / interval), if it gives the right quotients up to 11, the last tick of the next cell: always
+ * for intervals below a quarter of an hour, and for some above.
+ */
+static uint64_t reciprocal_of(uint64_t interval)
+{
+	const unsigned __int128 one = (unsigned __int128)1 << 83;
+	unsigned __int128 reciprocal = (one + interval - 1) / interval;
+	unsigned __int128 error = reciprocal * interval - one;
+
+	return error * interval * (2 * CELL_TICKS) < one ? (uint64_t)reciprocal : 0;
+}
+
 static int decode_tiers(const struct disk_schema *disk, struct schema *schema)
 {
 	uint64_t ticks = 1;
@@ -275,6 +288,10 @@ static int decode_tiers(const struct disk_schema *disk, struct schema *schema)
 		to->stride = (uint64_t)to->lanes * sizeof(struct disk_cell);
 		to->file_size = slab_size(disk, i);
 	}
+	schema->reciprocal = reciprocal_of(schema->tiers[0].interval);
+	schema->cell_span = CELL_TICKS * schema->tiers[0].interval;
+	schema->stride = schema->tiers[0].stride;
+	schema->ring_bytes = schema->tiers[0].rows * schema->stride;
 	return 0;
 }
 

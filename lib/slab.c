@@ -116,6 +116,8 @@ int slab_open(struct rondo_store *store, struct schema *schema, uint32_t index, 
 	tier->map = map;
 	tier->cells = (struct disk_cell *)(tier->map + SLAB_HEADER);
 	tier->end = (char *)tier->cells + tier->rows * tier->stride;
+	if (index == 0)
+		schema->end = tier->end;
 	madvise(map, tier->file_size, MADV_DONTFORK);
 	madvise(map, tier->file_size, MADV_RANDOM);
 	return sigbus_add(store, map, tier->file_size);

@@ -13,7 +13,7 @@
 
 struct hot {
 	rondo_series *series;
-	size_t n;
+	int64_t n;
 	uint64_t ts;
 	volatile double ring[RING];
 };
@@ -28,70 +28,78 @@ static void refused(uint64_t n)
 static double lap_ring(void *arg)
 {
 	struct hot *hot = arg;
+	int64_t n = hot->n;
 	double t = bench_now();
 	size_t at = 0;
 
-	for (size_t i = 0; i < hot->n; i++) {
+	for (int64_t i = 0; i < n; i++) {
 		hot->ring[at] = (double)i;
 		if (++at == RING)
 			at = 0;
 	}
-	return (bench_now() - t) / (double)hot->n;
+	return (bench_now() - t) / (double)n;
 }
 
 static double lap_record(void *arg)
 {
 	struct hot *hot = arg;
+	int64_t n = hot->n;
+	rondo_series *series = hot->series;
 	uint64_t bad = 0, ts = hot->ts;
 	double t = bench_now();
 
-	for (size_t i = 0; i < hot->n; i++)
-		bad += rondo_record(hot->series, ts, (double)i) != 0;
+	for (int64_t i = 0; i < n; i++)
+		bad += rondo_record(series, ts, (double)i) != 0;
 	t = bench_now() - t;
 	refused(bad);
-	return t / (double)hot->n;
+	return t / (double)n;
 }
 
 static double lap_record_ticks(void *arg)
 {
 	struct hot *hot = arg;
+	int64_t n = hot->n;
+	rondo_series *series = hot->series;
 	uint64_t bad = 0, ts = hot->ts;
 	double t = bench_now();
 
-	for (size_t i = 0; i < hot->n; i++, ts += BENCH_SEC)
-		bad += rondo_record(hot->series, ts, (double)i) != 0;
+	for (int64_t i = 0; i < n; i++, ts += BENCH_SEC)
+		bad += rondo_record(series, ts, (double)i) != 0;
 	t = bench_now() - t;
 	hot->ts = ts;
 	refused(bad);
-	return t / (double)hot->n;
+	return t / (double)n;
 }
 
 static double lap_slot(void *arg)
 {
 	struct hot *hot = arg;
+	int64_t n = hot->n;
 	double t = bench_now();
 
-	for (size_t i = 0; i < hot->n; i++)
+	for (int64_t i = 0; i < n; i++)
 		hot->ring[0] += 1.5;
-	return (bench_now() - t) / (double)hot->n;
+	return (bench_now() - t) / (double)n;
 }
 
 static double lap_add(void *arg)
 {
 	struct hot *hot = arg;
+	int64_t n = hot->n;
+	rondo_series *series = hot->series;
 	uint64_t bad = 0, ts = hot->ts;
 	double t = bench_now();
 
-	for (size_t i = 0; i < hot->n; i++)
-		bad += rondo_add(hot->series, ts, 1.5) != 0;
+	for (int64_t i = 0; i < n; i++)
+		bad += rondo_add(series, ts, 1.5) != 0;
 	t = bench_now() - t;
 	refused(bad);
-	return t / (double)hot->n;
+	return t / (double)n;
 }
 
 void bench_hot(struct bench *bench)
 {
-	size_t n = bench->quick ? 100000 : 1000000;
+	int64_t n = bench->quick ? 100000 : 1000000;
 	struct hot gauge = { .n = n, .ts = BENCH_T0 }, ticks = { .n = n / 10, .ts = BENCH_T0 };
 	struct hot counter = { .n = n, .ts = BENCH_T0 };
 	struct contestant record[] = { { lap_ring, &gauge, 0 },
@@ -100,7 +108,7 @@ void bench_hot(struct bench *bench)
 	struct contestant add[] = { { lap_slot, &counter, 0 }, { lap_add, &counter, 0 } };
 	struct bench_store s;
 
-	bench_store_empty(&s, bench, "hot", 8);
+	bench_store_empty(&s, bench, "hot", 3);
 	gauge.series = bench_series(s.store, 0, RONDO_GAUGE);
 	ticks.series = bench_series(s.store, 1, RONDO_GAUGE);
 	counter.series = bench_series(s.store, 2, RONDO_COUNTER);

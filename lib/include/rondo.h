@@ -38,7 +38,7 @@
  *   it to another thread needs a happens-before (a mutex, a join), nothing else.  Different series
  *   never share a cell, so any number of threads may record at once.
  * - Two series of one store share no cache line that recording writes, other than that of two
- *   neighbouring handles, which are written once a tick.
+ *   neighbouring handles, which are written once every six ticks.
  * - One writing process per store (an OFD lock on its directory file, released by the kernel when
  *   the process ends).  A second one, or a second open for writing in the same process, gets
  *   RONDO_E_LOCKED.  Any number of processes may open it read-only meanwhile.
@@ -56,7 +56,8 @@
  *   open, iteration and consolidate check the file's size first.  An application may call
  *   rondo_sigbus_fixup() from its own handler: then the calls end with RONDO_E_FAILED instead.
  * - Clock steps: a timestamp more than max_ahead after the last known now is refused
- *   (RONDO_E_FUTURE), one whose window has been closed or whose cell is gone is refused
+ *   (RONDO_E_FUTURE), but for the rest of a series' current six ticks and the six after them, if these
+ *   begin before; one whose window has been closed or whose cell is gone is refused
  *   (RONDO_E_TOO_OLD).  "The last known now" is what rondo_consolidate() was last told, upwards and
  *   downwards, and each series' own newest tick.
  *
@@ -438,11 +439,13 @@ struct rondo_series_def {
  * nobody else to read or write.
  */
 typedef struct rondo_series {
-	uint64_t *slot; /* where the current tick's value is, in the mapped slab */
-	uint64_t start; /* first nanosecond of that tick */
-	uint64_t span;  /* its length in ns; 0: every call takes the slow path */
-	uint32_t index; /* of the series slot in its schema */
-	uint32_t kind;  /* enum rondo_kind */
+	uint64_t *slot;      /* the six ticks of the current cell, in the mapped slab */
+	uint64_t start;      /* first nanosecond of the first of them */
+	uint64_t reciprocal; /* of a tick's length in ns: 2^83 / length, rounded up */
+	uint32_t index;      /* of the series slot in its schema */
+	uint8_t kind;        /* enum rondo_kind */
+	uint8_t open;        /* kind while the cell takes samples; 0: calls take the slow path */
+	uint8_t reserved[2];
 } rondo_series;
 
 /* Identity of a series for reading, in any process: schema, slot and generation. 0 is none. */
@@ -531,11 +534,22 @@ RONDO_API void rondo_iter_end(rondo_iter *iter);
 #define RONDO_ADD_MAX 1e300
 
 /*
- * The parts of record and add beyond the current tick, and the ways out with an error; call the
+ * The parts of record and add beyond the current cell, and the ways out with an error; call the
  * inline functions instead.
  */
 RONDO_API int rondo_record_slow(rondo_series *series, uint64_t ts_ns, double value);
 RONDO_API int rondo_add_slow(rondo_series *series, uint64_t ts_ns, double delta);
+
+/*
+ * Which tick of the handle's cell ts_ns lies in, 0 to 5; something larger if in none of them.  Exact: a
+ * division by the invariant length, as Granlund and Montgomery have it (PLDI 1994).  Not to be called.
+ */
+static inline uint64_t rondo_tick_in_cell(const rondo_series *series, uint64_t ts_ns)
+{
+	__extension__ typedef unsigned __int128 wide;
+
+	return (uint64_t)((wide)(ts_ns - series->start) * series->reciprocal >> 83);
+}
 
 /*
  * GAUGE: sets the value of the tick that ts_ns lies in; the last one within a tick stays.  value:
@@ -552,11 +566,14 @@ static inline int rondo_record(rondo_series *series, uint64_t ts_ns, double valu
 		double f;
 		uint64_t u;
 	} bits = { value };
+	uint64_t tick = rondo_tick_in_cell(series, ts_ns);
 
-	if (__builtin_expect(ts_ns - series->start < series->span && series->kind == RONDO_GAUGE &&
-				     value - value == 0,
+	/* an exponent of all ones is that of NaN and infinity */
+	if (__builtin_expect(tick < 6 && bits.u << 1 < UINT64_C(0xffe0000000000000) &&
+				     __atomic_load_n(&series->open, __ATOMIC_RELAXED) ==
+					     RONDO_GAUGE,
 			     1)) {
-		__atomic_store_n(series->slot, bits.u, __ATOMIC_RELEASE);
+		__atomic_store_n(series->slot + tick, bits.u, __ATOMIC_RELEASE);
 		return RONDO_OK;
 	}
 	return rondo_record_slow(series, ts_ns, value);
@@ -569,19 +586,21 @@ static inline int rondo_record(rondo_series *series, uint64_t ts_ns, double valu
 static inline int rondo_add(rondo_series *series, uint64_t ts_ns, double delta)
 {
 	union {
-		uint64_t u;
 		double f;
-	} sum;
+		uint64_t u;
+	} sum, by = { delta }, most = { RONDO_ADD_MAX };
+	uint64_t tick = rondo_tick_in_cell(series, ts_ns);
 
-	if (__builtin_expect(ts_ns - series->start < series->span &&
-				     series->kind == RONDO_COUNTER && delta >= 0 &&
-				     delta <= RONDO_ADD_MAX,
+	/* what is not negative sorts as its bits do; all else lies above */
+	if (__builtin_expect(tick < 6 && by.u <= most.u &&
+				     __atomic_load_n(&series->open, __ATOMIC_RELAXED) ==
+					     RONDO_COUNTER,
 			     1)) {
-		sum.u = __atomic_load_n(series->slot, __ATOMIC_RELAXED);
+		sum.u = __atomic_load_n(series->slot + tick, __ATOMIC_RELAXED);
 		if (sum.u == RONDO_EMPTY)
 			sum.f = 0;
 		sum.f += delta;
-		__atomic_store_n(series->slot, sum.u, __ATOMIC_RELEASE);
+		__atomic_store_n(series->slot + tick, sum.u, __ATOMIC_RELEASE);
 		return RONDO_OK;
 	}
 	return rondo_add_slow(series, ts_ns, delta);

@@ -347,13 +347,12 @@ static UNUSED void do_record(struct world *w, uint32_t key)
 		tick = tick + 3 - (uint32_t)random_below(12);
 	if (tick >= MODEL_TICKS || !held_room(owner, tick))
 		return;
-	/* a handle that is at a tick may go on with it, closed or not: limits are checked on entry */
-	if (w->timely && tick + MODEL_GRACE < w->model->consolidated)
-		return;
 	w->model->flight.held = MODEL_VALUES - held_room(owner, tick);
 	flight_begin(w, CALL_RECORD, key, tick, value);
 	err = record_to(w->handle[key], key, model_ns(tick) + random_below(SEC), value);
 	need(!err || err == RONDO_E_TOO_OLD, "record: %s", rondo_strerror(err));
+	need(err || (tick / WINDOW_TICKS + 1) * WINDOW_TICKS + MODEL_GRACE > w->model->consolidated,
+	     "a sample of tick %u was taken, at %u", tick, w->model->consolidated);
 	if (!err)
 		owner_push(owner, tick, value);
 	flight_end(w);

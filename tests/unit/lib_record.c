@@ -201,10 +201,13 @@ START_TEST(limits_late_and_early)
 	ck_ok(rondo_record(g, T0 + 26 * SEC, 2));
 	ck_absent(store, id, 1, RONDO_FN_MAX, T0 + 20 * SEC);
 	consolidate(store, T0 + 36 * SEC);
+	/* also where the handle is: its tick and the others of its cell */
+	ck_err(rondo_record(g, T0 + 26 * SEC, 9), RONDO_E_TOO_OLD);
+	ck_err(rondo_record(g, T0 + 25 * SEC, 9), RONDO_E_TOO_OLD);
 	ck_err(rondo_record(g, T0 + 30 * SEC - 1, 9), RONDO_E_TOO_OLD);
 	ck_ok(rondo_record(g, T0 + 30 * SEC, 3));
 	ck_err(rondo_record(g, T0, 9), RONDO_E_TOO_OLD);
-	ck_assert_uint_eq(store_info(store).too_old, 2);
+	ck_assert_uint_eq(store_info(store).too_old, 4);
 	ck_value(store, id, 1, RONDO_FN_COUNT, T0 + 20 * SEC, 2);
 	/* max_ahead is 60 s */
 	ck_ok(rondo_record(g, T0 + 96 * SEC, 4));
@@ -214,6 +217,66 @@ START_TEST(limits_late_and_early)
 	ck_assert_uint_eq(store_info(store).future, 1);
 	ck_value(store, id, 0, RONDO_FN_LAST, T0 + 96 * SEC, 4);
 	ck_ok(rondo_store_close(store));
+}
+END_TEST
+
+/* A window that closes in the middle of the handle's cell: the ticks before are late, those after are not. */
+START_TEST(limits_a_window_closes_in_the_cell)
+{
+	rondo_series *g, *c;
+
+	open_small("middle");
+	g = gauge(store, "g");
+	c = counter(store, "c");
+	for (uint64_t i = 0; i < 22; i++) {
+		ck_ok(rondo_record(g, T0 + i * SEC, 1));
+		ck_ok(rondo_add(c, T0 + i * SEC, 1));
+	}
+	consolidate(store, T0 + 26 * SEC); /* closes [10, 20); the cell is [16, 22) */
+	for (int round = 0; round < 2; round++) {
+		ck_err(rondo_record(g, T0 + 19 * SEC, 2), RONDO_E_TOO_OLD);
+		ck_ok(rondo_record(g, T0 + 20 * SEC, 2));
+		ck_err(rondo_add(c, T0 + 19 * SEC, 2), RONDO_E_TOO_OLD);
+		ck_ok(rondo_add(c, T0 + 20 * SEC, 2));
+	}
+	ck_value(store, rondo_series_id(store, g), 0, RONDO_FN_LAST, T0 + 19 * SEC, 1);
+	ck_value(store, rondo_series_id(store, c), 0, RONDO_FN_SUM, T0 + 19 * SEC, 1);
+	ck_value(store, rondo_series_id(store, c), 0, RONDO_FN_SUM, T0 + 20 * SEC, 5);
+	ck_value(store, rondo_series_id(store, c), 1, RONDO_FN_SUM, T0 + 10 * SEC, 10);
+	ck_ok(rondo_store_close(store));
+}
+END_TEST
+
+/*
+ * Ticks of any length from a millisecond on, also those that have no exact reciprocal: the first and the
+ * last nanosecond of each tick of two cells go where a division says.
+ */
+START_TEST(limits_ticks_of_any_length)
+{
+	for (int i = 0; i < 1009; i++) {
+		uint64_t interval = 1000000 + random_below(UINT64_C(1) << (20 + i % 27));
+		const struct rondo_tier tier = { .interval_ns = interval,
+						 .retention_ns = 18 * interval };
+		const struct rondo_schema schema = schema_of_tiers("s", &tier, 1, 1);
+		uint64_t first = T0 / interval / 6 * 6 * interval;
+		rondo_series *c;
+		rondo_id id;
+
+		store = create(in_scratch("length"), &schema, 1);
+		consolidate(store, first + 12 * interval);
+		c = counter(store, "c");
+		id = rondo_series_id(store, c);
+		for (uint64_t k = 0; k < 12; k++) {
+			ck_ok(rondo_add(c, first + k * interval, 1));
+			ck_ok(rondo_add(c, first + k * interval + interval - 1, 2));
+			ck_ok(rondo_add(c, first + k * interval + random_below(interval), 4));
+			ck_value(store, id, 0, RONDO_FN_SUM, first + k * interval, 7);
+		}
+		ck_ok(rondo_add(c, first + 5 * interval, 8)); /* back, to the cell before */
+		ck_value(store, id, 0, RONDO_FN_SUM, first + 5 * interval, 15);
+		ck_ok(rondo_store_close(store));
+		remove_tree(in_scratch("length"));
+	}
 }
 END_TEST
 
@@ -560,6 +623,8 @@ int main(void)
 		{ core_pauses_of_every_length, 'C' },
 		{ core_late_samples_touch_no_other_series, 'C' },
 		{ limits_late_and_early, 'L' },
+		{ limits_a_window_closes_in_the_cell, 'L' },
+		{ limits_ticks_of_any_length, 'L' },
 		{ limits_without_consolidation, 'L' },
 		{ limits_handle_size, 'L' },
 		{ limits_recording_makes_no_system_call, 'L' },
