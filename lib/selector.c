@@ -23,9 +23,16 @@ enum match_op {
 struct parser {
 	const char *text, *p;
 	struct selector *selector;
+	uint64_t regex_size; /* of all regular expressions together */
 	char *detail;
 	size_t detail_size;
 };
+
+/*
+ * The C library takes time and memory that grow with the square of that size, and exponentially in
+ * nested repetitions: "x++++++++++++++++" is gigabytes. 1000 of it are 0.1 s and 80 MB at worst.
+ */
+#define REGEX_MAX 1000
 
 static int syntax(struct parser *parser, const char *expected)
 {
@@ -97,6 +104,75 @@ static int quoted(struct parser *parser, char **value)
 	return 0;
 }
 
+/* ---- regular expressions ---- */
+
+/* Behind a bracket expression, of which p is the '['. */
+static const char *after_bracket(const char *p)
+{
+	p += p[1] == '^' ? 2 : 1;
+	p += *p == ']';
+	while (*p && *p != ']') {
+		if (*p == '[' && *(p + 1) && strchr(":.=", p[1])) {
+			const char end[] = { p[1], ']', '\0' }, *to = strstr(p + 2, end);
+
+			p = to ? to + 1 : p;
+		}
+		p++;
+	}
+	return *p ? p + 1 : p;
+}
+
+/* How many times {n,m} at p repeats at most; *p is moved to its '}'. 1 if it is none. */
+static uint64_t bound(const char **p)
+{
+	char *end;
+	unsigned long n = strtoul(*p + 1, &end, 10), m = n;
+
+	if (*end == ',')
+		m = end[1] == '}' ? n + 1 : strtoul(end + 1, &end, 10);
+	end += *end == ',';
+	if (*end != '}')
+		return 1;
+	*p = end;
+	return m > n ? m : n > 1 ? n : 1;
+}
+
+/*
+ * How large an expression is once its repetitions are written out, x+ as three x (the C library
+ * writes it as x x*, whose nesting costs more than its length). UINT32_MAX for back-references.
+ */
+static uint64_t regex_size(const char *p)
+{
+	uint64_t sum[RONDO_SELECTOR_MAX + 2] = { 0 }, atom = 0;
+	size_t depth = 0;
+
+	for (; *p; p++) {
+		if (*p == '+' || *p == '{') {
+			atom *= *p == '+' ? 3 : bound(&p);
+			atom = atom < UINT32_MAX ? atom : UINT32_MAX;
+			continue;
+		}
+		if (*p == '*' || *p == '?')
+			continue;
+		sum[depth] += atom;
+		atom = 1;
+		if (*p == '(' && depth <= RONDO_SELECTOR_MAX) {
+			sum[++depth] = 0;
+			atom = 0;
+		} else if (*p == ')' && depth) {
+			atom = 1 + sum[depth--];
+		} else if (*p == '[') {
+			p = after_bracket(p) - 1;
+		} else if (*p == '\\' && p[1]) {
+			if (isdigit((unsigned char)*++p))
+				return UINT32_MAX;
+		}
+	}
+	for (atom += sum[0]; depth; depth--)
+		atom += sum[depth];
+	return atom;
+}
+
 static int compile(struct parser *parser, struct matcher *m)
 {
 	char why[128];
@@ -104,6 +180,15 @@ static int compile(struct parser *parser, struct matcher *m)
 
 	if (m->op != MATCH_RE && m->op != MATCH_NRE)
 		return 0;
+	parser->regex_size += regex_size(m->value);
+	if (parser->regex_size > REGEX_MAX) {
+		m->op = MATCH_EQ; /* there is no regex to be freed */
+		return fail(
+			parser->detail, parser->detail_size, RONDO_E_SELECTOR,
+			"selector: regular expression '%.200s': too large with its repetitions, "
+			"or a back-reference",
+			m->value);
+	}
 	err = regcomp(&m->regex, m->value, REG_EXTENDED);
 	if (!err)
 		return 0;
@@ -204,7 +289,7 @@ static int parse(struct parser *parser)
 
 int selector_parse(const char *text, struct selector **out, char *detail, size_t size)
 {
-	struct parser parser = { text ? text : "", text ? text : "", NULL, detail, size };
+	struct parser parser = { text ? text : "", text ? text : "", NULL, 0, detail, size };
 	int err;
 
 	if (strlen(parser.text) > RONDO_SELECTOR_MAX)

@@ -507,9 +507,10 @@ typedef struct rondo_iter rondo_iter;
 /*
  * Iterates over the series (live and retired) that match a Prometheus selector:
  * name{a="b",c!="d",e=~"f|g",h!~"i"}; every part is optional, NULL or "" matches all.  Regular
- * expressions are POSIX extended and anchored at both ends; a label that a series does not have is
- * "".  __name__ is the name.  The order is that of schemas, then of slots.  *iter is the caller's,
- * to be ended.
+ * expressions are POSIX extended and anchored at both ends, without back-references, and all
+ * together of at most 1,000 characters when their repetitions are written out (x+ is three); a
+ * label that a series does not have is "".  __name__ is the name.  The order is that of schemas,
+ * then of slots.  *iter is the caller's, to be ended.
  * RONDO_E_SELECTOR: detail (may be NULL) says where and why.  RONDO_E_NOMEM, _FAILED.
  */
 RONDO_API int rondo_iter_begin(rondo_store *store, const char *selector, rondo_iter **iter,

@@ -202,6 +202,43 @@ START_TEST(errors_unbalanced_parentheses_break_out_of_the_anchors)
 }
 END_TEST
 
+/* The C library would take gigabytes for them, or for ever. */
+START_TEST(errors_small_expressions_of_huge_size)
+{
+	static const char *const bad[] = {
+		"x++++++++++++++++++++",
+		"((((((((((((x*)+)+)+)+)+)+)+)+)+)+)+)+",
+		"(((x{30}){30}){30}){30}",
+		"(x?){32767}",
+		"[]x[:alpha:]+]{2,}{9,200}(a|b){7}(x{600}|y{600})",
+		"(a*)*\\\\1",
+	};
+	static const char *const good[] = { "x+y+z+(a+|b+)*c{1,200}", "(a|b|c){100}",
+					    "[[:alpha:](+++++++++++++++++*]+",
+					    "\\\\+\\\\+\\\\+\\\\+x" };
+	rondo_store *store = selector_store();
+	char text[600];
+	rondo_iter *iter;
+
+	for (size_t i = 0; i < LENGTH(bad); i++) {
+		snprintf(text, sizeof(text), "{vm=~\"%s\"}", bad[i]);
+		ck_err(rondo_iter_begin(store, text, &iter, detail, sizeof(detail)),
+		       RONDO_E_SELECTOR);
+		ck_assert_msg(strstr(detail, "too large") != NULL, "%s: '%s'", bad[i], detail);
+	}
+	for (size_t i = 0; i < LENGTH(good); i++) {
+		snprintf(text, sizeof(text), "{vm=~\"%s\"}", good[i]);
+		matching(store, text); /* parses, or the test has failed */
+	}
+	/* all that fits into a selector, and none of it repeated */
+	memset(text, 'x', sizeof(text));
+	memcpy(text, "{vm=~\"", 6);
+	memcpy(text + RONDO_SELECTOR_MAX - 2, "\"}", 3);
+	ck_assert_uint_eq(matching(store, text), 0);
+	ck_ok(rondo_store_close(store));
+}
+END_TEST
+
 /* Whatever is put in, there is an answer; under the sanitizers, too. */
 START_TEST(errors_random_text)
 {
@@ -239,6 +276,7 @@ int main(void)
 		{ limits_length, 'L' },
 		{ errors_name_the_place, 'E' },
 		{ errors_unbalanced_parentheses_break_out_of_the_anchors, 'E' },
+		{ errors_small_expressions_of_huge_size, 'E' },
 		{ errors_random_text, 'E' },
 	};
 
