@@ -341,6 +341,47 @@ bool histogram_close(struct schema *schema, uint32_t t, uint32_t slot, uint64_t 
 	return false;
 }
 
+/* Whether a lane's cell is not the one of this number for another reason than a writer at work. */
+static bool lane_lost(const struct disk_cell *cell, uint64_t tag)
+{
+	uint64_t found = load_acquire(&cell->tag);
+
+	if (load_acquire(&cell->tail) == 0)
+		return false;
+	return cell_generation_bits(found) != cell_generation_bits(tag) ||
+	       cell_number(found) < cell_number(tag);
+}
+
+/*
+ * For rondo_store_verify(): 1 and the histogram of a tick or window; 0 if nothing was recorded, or a
+ * writer is at work; negative if what is there is no histogram, and stays like that.
+ */
+int histogram_at(const struct schema *schema, uint32_t t, uint32_t slot, uint64_t generation_bits,
+		 uint64_t window, struct rondo_histogram *out)
+{
+	const struct tier *tier = &schema->tiers[t];
+	uint64_t number = window / CELL_TICKS, tag = generation_bits | number;
+	uint32_t first = slot * tier->lanes_each, last = check_lane(schema);
+	unsigned int k = (unsigned int)(window % CELL_TICKS);
+	const struct disk_cell *cell = cell_at(tier, number, first + last);
+	struct disk_cell before;
+	struct cells cells;
+
+	*out = (struct rondo_histogram){ 0 };
+	if (!cell_read(cell, tag, t == 0, &before) || before.v[k] == RONDO_EMPTY ||
+	    (t && !cover_get(before.tail, k)))
+		return 0;
+	for (int tries = 0; tries < 10; tries++)
+		if (cells_read(schema, t, slot, generation_bits, number, &cells) &&
+		    cells_histogram(schema, t, slot, &cells, k, out))
+			return 1;
+	for (uint32_t lane = 0; lane < last; lane++)
+		if (load_acquire(&cell_at(tier, number, first + lane)->tag) != tag &&
+		    !lane_lost(cell_at(tier, number, first + lane), tag))
+			return 0;
+	return load_acquire(&cell->tag) == tag && load_acquire(&cell->v[k]) == before.v[k] ? -1 : 0;
+}
+
 /* ---- reading ---- */
 
 /* One tier's histograms of windows first <= w < end; false if the output is full. */

@@ -299,6 +299,8 @@ void put_lane(const struct schema *schema, const struct tier *tier, uint32_t lan
 	      uint64_t generation_bits, uint64_t window, uint64_t bits, uint32_t cover);
 
 /* histogram.c */
+int histogram_at(const struct schema *schema, uint32_t t, uint32_t slot, uint64_t generation_bits,
+		 uint64_t window, struct rondo_histogram *out);
 bool histogram_close(struct schema *schema, uint32_t t, uint32_t slot, uint64_t window);
 void histogram_settle(const struct schema *schema, uint32_t slot);
 void histogram_journal_copy(const struct schema *from, uint32_t from_slot, const struct schema *to,

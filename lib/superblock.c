@@ -48,6 +48,14 @@ static int copy_fits(const struct disk_superblock *sb, char *detail, size_t size
 	return 0;
 }
 
+/* Everything that can be wrong with a copy by itself. */
+int superblock_check(const struct disk_superblock *sb, char *detail, size_t size)
+{
+	int err = copy_whole(sb, detail, size);
+
+	return err ? err : copy_fits(sb, detail, size);
+}
+
 /*
  * The later one of the copies that are whole: if that one is of a newer version, the store is, and the
  * other copy is history.  RONDO_E_NOT_FOUND if none was ever written (a creation that did not end), the

@@ -5,6 +5,7 @@
 
 #include "internal.h"
 
+int superblock_check(const struct disk_superblock *sb, char *detail, size_t size);
 int superblock_read(int fd, struct disk_superblock *sb, char *detail, size_t size);
 int superblock_write(int fd, struct disk_superblock *sb);
 

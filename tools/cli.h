@@ -19,6 +19,7 @@ enum cli_status {
 	CLI_FAILED = 1,  /* the store or the system refused */
 	CLI_USAGE = 2,   /* the command line makes no sense */
 	CLI_NOTHING = 3, /* all went well, but no series or no point matched */
+	CLI_DAMAGED = 4, /* verify: there is damage */
 };
 
 struct cli_command {
@@ -32,6 +33,7 @@ extern const struct cli_command cmd_info;
 extern const struct cli_command cmd_list;
 extern const struct cli_command cmd_query;
 extern const struct cli_command cmd_export;
+extern const struct cli_command cmd_verify;
 extern const struct cli_command cmd_bench;
 
 /* Prints "rondo-bpf-cli: ..." and a newline to stderr. */

@@ -10,7 +10,7 @@
 #include <string.h>
 
 static const struct cli_command *const commands[] = {
-	&cmd_info, &cmd_list, &cmd_query, &cmd_export, &cmd_bench,
+	&cmd_info, &cmd_list, &cmd_query, &cmd_export, &cmd_verify, &cmd_bench,
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -35,7 +35,7 @@ static void print_help(FILE *to)
 	fputs("\n'" CLI_NAME " COMMAND --help' has the options of each.\n"
 	      "      --help     this text\n"
 	      "      --version  version of the program and of its library\n\n"
-	      "Exit status: 0 done, 1 failed, 2 wrong usage, 3 nothing matched.\n",
+	      "Exit status: 0 done, 1 failed, 2 wrong usage, 3 nothing matched, 4 damage found.\n",
 	      to);
 }
 

@@ -284,6 +284,9 @@ RONDO_API int rondo_plan(const struct rondo_schema *schemas, size_t n_schemas, u
 
 typedef struct rondo_store rondo_store;
 
+/* Identity of a series for reading, in any process: schema, slot and generation. 0 is none. */
+typedef uint64_t rondo_id;
+
 enum rondo_open_flags {
 	RONDO_OPEN_READ_ONLY = 1u << 0, /* no lock, nothing is written; the writer may be live */
 	RONDO_OPEN_CREATE = 1u << 1,    /* create the store if it isn't there, from schemas[] */
@@ -361,6 +364,93 @@ struct rondo_copy_report {
 RONDO_API int rondo_store_copy(rondo_store *from, const char *path,
 			       const struct rondo_open_opts *opts,
 			       struct rondo_copy_report *report);
+
+/* What rondo_store_verify() looks at, and what it may find there.  Fixed numbers. */
+enum rondo_verify_kind {
+	RONDO_VERIFY_SUPERBLOCK = 1, /* a copy of the superblock */
+	RONDO_VERIFY_SCHEMA = 2,     /* a schema's checksum or fields */
+	RONDO_VERIFY_FILE = 3,       /* a file is missing, or of another size */
+	RONDO_VERIFY_SLAB = 4,       /* a slab's header, or it is another's */
+	RONDO_VERIFY_ENTRY = 5,      /* a directory entry's checksum, key or fields */
+	RONDO_VERIFY_DUPLICATE = 6,  /* two series have one key */
+	RONDO_VERIFY_TAG = 7,        /* a cell out of its place, or of a generation never issued */
+	RONDO_VERIFY_TAIL = 8,       /* a cell whose tag and tail don't belong together */
+	RONDO_VERIFY_VALUE = 9,      /* no value that recording takes: NaN, infinite, < 0 */
+	RONDO_VERIFY_COVER = 10,     /* more known ticks than the window has */
+	RONDO_VERIFY_FUTURE = 11,    /* a cell from after now and max_ahead */
+	RONDO_VERIFY_HISTOGRAM = 12, /* a histogram whose parts don't belong together */
+	RONDO_VERIFY_WINDOW = 13,    /* a closed window that the finer tier contradicts */
+	RONDO_VERIFY_TOTAL = 14,     /* a total that is not the one before and the sum */
+};
+#define RONDO_VERIFY_KINDS 15
+
+/*
+ * One finding.  Strings live until the callback returns.  damage 0: a note, of what is unusual and
+ * allowed: a cell of a clock that was wrong, an older superblock that was never needed, a window of
+ * which late data or a power loss (if the store is in use, or was ever not closed) took a part.
+ */
+struct rondo_verify_finding {
+	size_t size;
+	enum rondo_verify_kind kind;
+	uint32_t damage;
+	const char *file; /* in the store's directory */
+	uint64_t offset;  /* in it, of the cell, entry or header, in bytes */
+	uint32_t schema;  /* index; UINT32_MAX: of none */
+	uint32_t tier;    /* index; UINT32_MAX: of none */
+	rondo_id id;      /* of the series; 0: of none */
+	const char *key;  /* its name and labels, or "" */
+	uint64_t ts_ns;   /* start of the tick, window or cell; 0: of none */
+	const char *text; /* what is wrong, without a full stop */
+};
+
+/* What was looked at, and how much was found. */
+struct rondo_verify_report {
+	size_t size;
+	uint64_t damage; /* findings */
+	uint64_t notes;
+	uint64_t by_kind[RONDO_VERIFY_KINDS]; /* of both */
+	uint64_t series;
+	uint64_t cells;
+	uint64_t windows; /* of upper tiers, compared with the tier below */
+	uint64_t
+		interrupted; /* cells that a writer, or its end, left half entered; they hold nothing */
+	uint64_t bytes;
+};
+
+/*
+ * found: called for each finding.  progress: called now and then; bytes of all there are have been
+ * looked at; not 0 stops.  Both may be NULL, arg is theirs.  now_ns: what the future is measured
+ * by; 0 is the clock.  detail: as in rondo_open_opts.
+ */
+struct rondo_verify_opts {
+	size_t size;
+	void (*found)(const struct rondo_verify_finding *finding, void *arg);
+	int (*progress)(uint64_t bytes, uint64_t all, void *arg);
+	void *arg;
+	uint64_t now_ns;
+	char *detail;
+	size_t detail_size;
+};
+
+/*
+ * Checks all of a store that is checksummed or said twice: both superblock copies, schemas, file
+ * sizes, slab headers, every directory entry, every cell; and compares each closed window with the
+ * finer tier, where that still has all of it.  Opens it read-only by itself, so it also tells of a
+ * store that rondo_store_open() refuses.  Writes nothing; a writer may be at work: what is in flight
+ * is no finding.  Memory: 24 bytes for each of max_series, and open files.  opts and report may be
+ * NULL; set their sizes.  Any thread.
+ *
+ * A flipped bit in a value that no other tier has yet, or any more, can't be found.  A window
+ * counts as contradicted if the finer tier knows the same ticks and other values; recording into a
+ * handle's tick after its window was closed (see Clock steps, and rondo_consolidate()) leaves that
+ * too.
+ *
+ * 0: no damage (there may be notes).  RONDO_MORE: progress() stopped it.  RONDO_E_CORRUPT: damage.
+ * RONDO_E_NOT_FOUND: no store.  RONDO_E_VERSION, _ENDIAN: not ours to judge.  RONDO_E_IO, _NOMEM.
+ * RONDO_E_FAILED: the files failed meanwhile (see rondo_sigbus_fixup()).
+ */
+RONDO_API int rondo_store_verify(const char *path, const struct rondo_verify_opts *opts,
+				 struct rondo_verify_report *report);
 
 /*
  * For an application's SIGBUS handler (installed with SA_SIGINFO): if si_addr lies in a store's
@@ -447,9 +537,6 @@ typedef struct rondo_series {
 	uint8_t open;        /* kind while the cell takes samples; 0: calls take the slow path */
 	uint8_t reserved[2];
 } rondo_series;
-
-/* Identity of a series for reading, in any process: schema, slot and generation. 0 is none. */
-typedef uint64_t rondo_id;
 
 /*
  * Registers a series, or returns the handle of the one with the same name and labels; a retired

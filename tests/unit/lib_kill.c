@@ -394,6 +394,23 @@ static bool open_killed(uint32_t flags, rondo_store **store)
 	return true;
 }
 
+static void say_damage(const struct rondo_verify_finding *f, void *arg UNUSED)
+{
+	if (f->damage)
+		fprintf(stderr, "# %s+%" PRIu64 " %s at %" PRIu64 ": %s\n", f->file, f->offset,
+			f->key, f->ts_ns, f->text);
+}
+
+/* A kill leaves nothing that looks like damage. */
+static void verify_killed(void)
+{
+	const struct rondo_verify_opts opts = { .size = sizeof(opts),
+						.found = say_damage,
+						.now_ns = model_ns(run.model->now) };
+
+	need_ok(rondo_store_verify(run.path, &opts, NULL));
+}
+
 static void check_killed(void)
 {
 	struct model *model = run.model;
@@ -404,6 +421,7 @@ static void check_killed(void)
 	run.flights[model->flight.call]++;
 	if (!open_killed(RONDO_OPEN_READ_ONLY, &store))
 		return;
+	verify_killed();
 	list_series(model, store, &list);
 	settle_listing(model, &list);
 	owner = owner_current(model, model->flight.key);
@@ -423,6 +441,7 @@ static void check_killed(void)
 		settle_listing(model, &list);
 		check_all(store);
 		need_ok(rondo_store_close(store));
+		verify_killed();
 	}
 	model->flight.call = CALL_NONE;
 }

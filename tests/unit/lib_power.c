@@ -33,6 +33,7 @@ static struct {
 	char image[LOG_IMAGE];
 	struct durable durable[DURABLE], still[DURABLE];
 	size_t n_durable, n_still;
+	uint32_t unit; /* that was written whole or not at all, of the mix at work */
 	unsigned long mixes, reopened, unclean;
 } power;
 
@@ -255,6 +256,24 @@ static rondo_store *open_mixed(uint32_t flags)
 	return store;
 }
 
+static void say_damage(const struct rondo_verify_finding *f, void *arg UNUSED)
+{
+	if (f->damage)
+		fprintf(stderr, "# %s+%" PRIu64 " %s at %" PRIu64 ": %s\n", f->file, f->offset,
+			f->key, f->ts_ns, f->text);
+}
+
+/* What the power took is not called damage, as long as sectors are written whole. */
+static void verify_mix(const struct model *model)
+{
+	const struct rondo_verify_opts opts = { .size = sizeof(opts),
+						.found = say_damage,
+						.now_ns = model_ns(model->now) };
+
+	if (power.unit >= 512)
+		need_ok(rondo_store_verify(power.mixed, &opts, NULL));
+}
+
 /* As a reader finds it. */
 static void check_mix(struct model *model, uint32_t time)
 {
@@ -264,6 +283,7 @@ static void check_mix(struct model *model, uint32_t time)
 	check_store(model, store, &list);
 	check_durable(model, store, time);
 	need_ok(rondo_store_close(store));
+	verify_mix(model);
 }
 
 /* As the next writer does. */
@@ -280,6 +300,7 @@ static void check_mix_taken_up(struct model *model, uint32_t time)
 	check_no_key_twice(model, &list);
 	check_new_owners(model, store, time);
 	need_ok(rondo_store_close(store));
+	verify_mix(model);
 }
 
 /* ---- living on with a mix ---- */
@@ -385,7 +406,8 @@ static uint32_t mix(void)
 
 	if (random_below(2))
 		time = (uint32_t)random_below(time + 1);
-	loss_image(time, units[random_below(LENGTH(units))], power.image);
+	power.unit = units[random_below(LENGTH(units))];
+	loss_image(time, power.unit, power.image);
 	write_mixed();
 	return time;
 }
