@@ -2,12 +2,15 @@
 /*
  * daemon.c - the collector's one thread: puts the parts together, and keeps the time
  *
- * Every 20 ms the ring is emptied; at each whole second of the wall clock a tick ends. SIGTERM and SIGINT
- * end it after a last tick.
+ * Every 20 ms the ring is emptied; a tick ends at each whole multiple of its length on the wall clock.
+ * SIGTERM and SIGINT end it after a last tick. SIGHUP does the same, and then all begins anew in the same
+ * process with the settings as they are now: a gap of a few hundred milliseconds in what is known, and no part
+ * of it needs to know how to change what it does while it runs.
  */
 #include "daemon.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -19,13 +22,21 @@
 #include "drain.h"
 #include "kernel.h"
 #include "log.h"
+#include "notify.h"
+#include "proc.h"
 #include "store.h"
 
 #define DRAIN_NS  UINT64_C(20000000)
 #define SLOTS_MIN 256
 
+/* Why the loop ended. */
+enum ending {
+	ENDING_STOP,
+	ENDING_RELOAD,
+};
+
 struct daemon {
-	const struct options *options;
+	struct options options, next;
 	struct capabilities caps;
 	struct drain *drain;
 	struct kernel *kernel;
@@ -38,7 +49,7 @@ static uint64_t clock_ns(clockid_t id)
 	struct timespec t;
 
 	clock_gettime(id, &t);
-	return (uint64_t)t.tv_sec * TICK_NS + (uint64_t)t.tv_nsec;
+	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
 /* CLOCK_REALTIME - CLOCK_MONOTONIC: of three tries the one whose two monotonic readings are closest. */
@@ -66,24 +77,20 @@ static int block_signals(void)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	if (sigprocmask(SIG_BLOCK, &set, NULL))
 		return -1;
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-static enum status start(struct daemon *d)
+static enum status no_memory(void)
 {
-	uint32_t n_slots = 2 * d->options->max_vcpus;
-	uint64_t offset = wall_offset(), now;
-	enum status status;
+	log_line("no memory");
+	return STATUS_FAILED;
+}
 
-	if (n_slots < SLOTS_MIN)
-		n_slots = SLOTS_MIN;
-	d->signals = block_signals();
-	if (d->signals < 0) {
-		log_line("signals: %s", strerror(errno));
-		return STATUS_FAILED;
-	}
+static enum status find_capabilities(struct daemon *d)
+{
 	capabilities_find(&d->caps);
 	if (d->caps.status != STATUS_OK) {
 		log_line("%s", d->caps.why);
@@ -96,69 +103,152 @@ static enum status start(struct daemon *d)
 	else if (!d->caps.reasons)
 		log_line(
 			"this kernel's exit reasons can't be read: exits are not counted by reason");
-	d->drain = drain_new(&d->caps, n_slots);
-	if (!d->drain) {
-		log_line("no memory");
-		return STATUS_FAILED;
-	}
-	status =
-		kernel_open(&d->caps, n_slots, TICK_NS, offset, drain_record, d->drain, &d->kernel);
+	return STATUS_OK;
+}
+
+static enum status start(struct daemon *d)
+{
+	const struct settings *settings = &d->options.settings;
+	uint32_t n_slots = 2 * settings->store.max_vcpus;
+	uint64_t offset;
+	enum status status;
+
+	if (n_slots < SLOTS_MIN)
+		n_slots = SLOTS_MIN;
+	log_verbose(settings->verbose);
+	proc_set_root(settings->proc);
+	if (proc_is_foreign())
+		log_line(
+			"this is a pid namespace of its own: VMs can't be named by what /proc says; mount the "
+			"host's /proc and name it with --proc");
+	status = store_open(settings->store_dir, &settings->store, &d->store);
 	if (status != STATUS_OK)
 		return status;
-	status = store_open(d->options->store, d->options->groups, d->options->max_vcpus,
-			    d->options->max_vcpus, &d->store);
+	d->drain = drain_new(&d->caps, n_slots, settings);
+	if (!d->drain)
+		return no_memory();
+	offset = wall_offset();
+	status = kernel_open(&d->caps, n_slots, store_tick_ns(d->store), offset, drain_record,
+			     d->drain, &d->kernel);
 	if (status != STATUS_OK)
 		return status;
-	now = clock_ns(CLOCK_MONOTONIC);
-	if (drain_begin(d->drain, d->kernel, d->store, now, offset)) {
-		log_line("no memory");
-		return STATUS_FAILED;
-	}
+	if (drain_begin(d->drain, d->kernel, d->store, clock_ns(CLOCK_MONOTONIC), offset))
+		return no_memory();
 	return kernel_start(d->kernel);
 }
 
+static enum status stop(struct daemon *d)
+{
+	enum status status;
+
+	kernel_close(d->kernel);
+	drain_free(d->drain);
+	status = store_close(d->store) ? STATUS_FAILED : STATUS_OK;
+	d->kernel = NULL;
+	d->drain = NULL;
+	d->store = NULL;
+	return status;
+}
+
+/* The settings as they are now, for the next start; those that we have, if they are wrong now. */
+static bool reload(struct daemon *d)
+{
+	char error[512];
+
+	if (options_parse(d->options.argc, d->options.argv, &d->next, error, sizeof(error))) {
+		log_line("the settings stay as they were: %s", error);
+		return false;
+	}
+	return true;
+}
+
+/* Does it end the loop? */
+static bool take_signal(struct daemon *d, enum ending *ending)
+{
+	struct signalfd_siginfo info;
+
+	*ending = ENDING_STOP;
+	if (read(d->signals, &info, sizeof(info)) != sizeof(info) || info.ssi_signo != SIGHUP)
+		return true;
+	*ending = ENDING_RELOAD;
+	return reload(d);
+}
+
 /* Until a signal comes. */
-static void loop(struct daemon *d)
+static enum ending loop(struct daemon *d)
 {
 	struct pollfd pollfd = { .fd = d->signals, .events = POLLIN };
-	uint64_t offset = wall_offset(), now, next, wait;
+	uint64_t tick = store_tick_ns(d->store), offset = wall_offset(), now, next, wait;
 	struct timespec timeout = { 0 };
+	enum ending ending;
 
 	now = clock_ns(CLOCK_MONOTONIC);
-	next = now + TICK_NS - (now + offset) % TICK_NS;
+	next = now + tick - (now + offset) % tick;
 	for (;;) {
 		now = clock_ns(CLOCK_MONOTONIC);
 		if (now >= next) {
 			offset = wall_offset();
 			drain_tick(d->drain, now, offset);
-			next = now + TICK_NS - (now + offset) % TICK_NS;
+			next = now + tick - (now + offset) % tick;
 		} else {
 			kernel_consume(d->kernel);
 		}
 		now = clock_ns(CLOCK_MONOTONIC);
 		wait = next > now ? next - now : 0;
 		timeout.tv_nsec = (long)(wait < DRAIN_NS ? wait : DRAIN_NS);
-		if (ppoll(&pollfd, 1, &timeout, NULL) > 0)
+		if (ppoll(&pollfd, 1, &timeout, NULL) > 0 && take_signal(d, &ending))
 			break;
 	}
 	drain_tick(d->drain, clock_ns(CLOCK_MONOTONIC), wall_offset());
+	return ending;
+}
+
+/* From a start to its end. *ending: why. */
+static enum status run_once(struct daemon *d, enum ending *ending)
+{
+	enum status status = start(d), closed;
+
+	*ending = ENDING_STOP;
+	if (status == STATUS_OK) {
+		log_line("collecting into %s", d->options.settings.store_dir);
+		notify("READY=1");
+		*ending = loop(d);
+		notify(*ending == ENDING_RELOAD ? "RELOADING=1" : "STOPPING=1");
+		log_debug("ending");
+	}
+	closed = stop(d);
+	return status == STATUS_OK ? closed : status;
 }
 
 enum status daemon_run(const struct options *options)
 {
-	struct daemon d = { .options = options, .signals = -1 };
-	enum status status = start(&d);
+	struct daemon d = { .options = *options, .signals = block_signals() };
+	struct options before = *options;
+	bool reloaded = false;
+	enum status status;
+	enum ending ending;
 
-	if (status == STATUS_OK) {
-		log_line("collecting into %s", options->store);
-		loop(&d);
-		log_debug("ending");
+	if (d.signals < 0) {
+		log_line("signals: %s", strerror(errno));
+		return STATUS_FAILED;
 	}
-	kernel_close(d.kernel);
-	drain_free(d.drain);
-	if (store_close(d.store) && status == STATUS_OK)
-		status = STATUS_FAILED;
-	if (d.signals >= 0)
-		close(d.signals);
+	status = find_capabilities(&d);
+	while (status == STATUS_OK) {
+		status = run_once(&d, &ending);
+		if (ending == ENDING_RELOAD) {
+			before = d.options;
+			d.options = d.next;
+			reloaded = true;
+			status = STATUS_OK;
+		} else if (status != STATUS_OK && reloaded) {
+			log_line("the settings stay as they were");
+			d.options = before;
+			reloaded = false;
+			status = STATUS_OK;
+		} else {
+			break;
+		}
+	}
+	close(d.signals);
 	return status;
 }

@@ -8,11 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "filter.h"
 #include "info.h"
 #include "log.h"
 #include "naming.h"
 #include "proc.h"
+#include "sweep.h"
 #include "vms.h"
+
+#define SWEEP_TICK 3 /* by then all VMs that live have been met */
 
 /* What we know of a slot, as long as it is one vCPU's. */
 struct binding {
@@ -25,6 +29,7 @@ struct binding {
 
 struct drain {
 	const struct capabilities *c;
+	const struct settings *settings;
 	struct kernel *k;
 	struct store *s;
 	struct vms vms;
@@ -32,17 +37,20 @@ struct drain {
 	struct lost_series lost;
 	uint64_t unattributed;
 	uint64_t lost_until;
+	uint64_t ticks;
 	uint64_t offset; /* CLOCK_REALTIME - CLOCK_MONOTONIC in this tick */
 	uint32_t n_slots;
 	struct binding bindings[];
 };
 
-struct drain *drain_new(const struct capabilities *c, uint32_t n_slots)
+struct drain *drain_new(const struct capabilities *c, uint32_t n_slots,
+			const struct settings *settings)
 {
 	struct drain *d = calloc(1, sizeof(*d) + n_slots * sizeof(d->bindings[0]));
 
 	if (d) {
 		d->c = c;
+		d->settings = settings;
 		d->n_slots = n_slots;
 	}
 	return d;
@@ -77,6 +85,8 @@ static struct span wall(const struct drain *d, uint64_t from, uint64_t to)
 static void add_parts(struct drain *d, struct binding *b, const struct rbpf_totals *totals,
 		      uint64_t now)
 {
+	if (b->vcpu->vm->left_out)
+		return;
 	series_add_parts(&b->vcpu->series, d->s, &b->stored, totals, wall(d, b->parts_until, now));
 	b->parts_until = now;
 }
@@ -84,6 +94,8 @@ static void add_parts(struct drain *d, struct binding *b, const struct rbpf_tota
 static void add_counts(struct drain *d, struct binding *b, const struct rbpf_slot *slot,
 		       uint64_t now)
 {
+	if (b->vcpu->vm->left_out)
+		return;
 	series_add_counts(&b->vcpu->series, d->s, &b->stored, slot, wall(d, b->counts_until, now));
 	b->counts_until = now;
 }
@@ -158,6 +170,7 @@ static struct vm *meet_vm(struct drain *d, const struct rbpf_slot *slot,
 	if (!vm)
 		return NULL;
 	vm->id = id;
+	vm->left_out = !filter_takes(d->settings->filter, id.name);
 	info_begin(vm, d->roster, d->s, slot->born + d->offset);
 	return vm;
 }
@@ -183,7 +196,8 @@ static bool bind(struct drain *d, uint32_t n, const struct rbpf_birth *birth, si
 		return false;
 	if (is_new) {
 		log_debug("VM %s: vCPU %d, thread %u", vm->instance, vcpu->id, slot->tid);
-		series_vcpu_begin(&vcpu->series, d->s, d->c, vm->instance, vcpu->id);
+		if (!vm->left_out)
+			series_vcpu_begin(&vcpu->series, d->s, d->c, vm->instance, vcpu->id);
 	}
 	vcpu->slots++;
 	*b = (struct binding){
@@ -274,6 +288,8 @@ void drain_tick(struct drain *d, uint64_t now, uint64_t offset)
 	}
 	for (vm = d->vms.vms; vm; vm = vm->next)
 		info_tick(vm, d->s, now + offset);
+	if (++d->ticks == SWEEP_TICK)
+		sweep_stale(d->s, &d->vms, now + offset);
 	add_lost(d, now);
 	store_tick(d->s, now + offset);
 }

@@ -11,12 +11,14 @@
 
 #include "capabilities.h"
 #include "kernel.h"
+#include "settings.h"
 #include "store.h"
 
 struct drain;
 
 /* All are kept, not owned. NULL: no memory. */
-struct drain *drain_new(const struct capabilities *c, uint32_t n_slots);
+struct drain *drain_new(const struct capabilities *c, uint32_t n_slots,
+			const struct settings *settings);
 void drain_free(struct drain *d);
 
 /*

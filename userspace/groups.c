@@ -217,9 +217,54 @@ int groups_parse(const char *text, group_set *set, char *bad, size_t bad_size)
 	return 0;
 }
 
-size_t groups_schemas(group_set set, uint32_t vcpus, uint32_t vms,
+static uint64_t at_least(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* Short: a histogram takes thirty times the room of a counter. */
+static uint64_t histogram_retention(const struct tiers *tiers, uint32_t i)
+{
+	uint64_t tick = tiers->tier[0].interval_ns, need;
+
+	if (i || tiers->n == 1)
+		return tiers->tier[i].retention_ns < 360 * tiers->tier[i].interval_ns
+			       ? tiers->tier[i].retention_ns
+			       : 360 * tiers->tier[i].interval_ns;
+	/* What librondo asks for under a coarser tier: two windows and the grace. */
+	need = 2 * tiers->tier[1].interval_ns + at_least(2 * NS_PER_S, 6 * tick);
+	return at_least(60 * tick, (need + tick - 1) / tick * tick);
+}
+
+/* The group's tiers into out[]: how many. */
+static uint32_t tiers_of(const struct group_def *g, const struct tiers *tiers,
+			 struct rondo_tier out[TIERS_MAX])
+{
+	const bool histogram = shapes[g->shape].histogram;
+	uint32_t n = shapes[g->shape].n_tiers, i, like;
+
+	if (!tiers->n) {
+		memcpy(out, shapes[g->shape].tiers, n * sizeof(out[0]));
+		return n;
+	}
+	if (!histogram || tiers->n < n)
+		n = tiers->n;
+	for (i = 0; i < n; i++) {
+		like = i < shapes[g->shape].n_tiers ? i : shapes[g->shape].n_tiers - 1;
+		out[i] = (struct rondo_tier){
+			.interval_ns = tiers->tier[i].interval_ns,
+			.retention_ns = histogram ? histogram_retention(tiers, i)
+						  : tiers->tier[i].retention_ns,
+			.functions = shapes[g->shape].tiers[like].functions,
+		};
+	}
+	return n;
+}
+
+size_t groups_schemas(group_set set, uint32_t vcpus, uint32_t vms, const struct tiers *tiers,
 		      struct rondo_schema schemas[GROUP_NR])
 {
+	static struct rondo_tier group_tiers[GROUP_NR][TIERS_MAX];
 	static char selectors[GROUP_NR][256];
 	const struct group_def *g;
 	size_t n = 0;
@@ -234,8 +279,8 @@ size_t groups_schemas(group_set set, uint32_t vcpus, uint32_t vms,
 			.size = sizeof(schemas[0]),
 			.name = g->name,
 			.selector = selectors[i],
-			.tiers = shapes[g->shape].tiers,
-			.n_tiers = shapes[g->shape].n_tiers,
+			.tiers = group_tiers[i],
+			.n_tiers = tiers_of(g, tiers, group_tiers[i]),
 			.max_series = g->per_vcpu * vcpus + g->per_vm * vms + g->per_host,
 			.on_full = RONDO_ON_FULL_RECLAIM,
 			.bounds = shapes[g->shape].histogram ? bounds : NULL,

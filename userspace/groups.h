@@ -13,7 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TICK_NS UINT64_C(1000000000)
+#define NS_PER_S UINT64_C(1000000000)
+#define TICK_NS  NS_PER_S /* by default; a store's own: store_tick_ns() */
 
 enum group {
 	GROUP_BUDGET,
@@ -67,11 +68,21 @@ group_set groups_default(void);
  */
 int groups_parse(const char *text, group_set *set, char *bad, size_t bad_size);
 
+#define TIERS_MAX 4
+
+/* Resolutions, the finest, which is the tick, first. n 0: each group's own. */
+struct tiers {
+	uint32_t n;
+	struct {
+		uint64_t interval_ns, retention_ns;
+	} tier[TIERS_MAX];
+};
+
 /*
- * The schemas of the groups of a set, for so many vCPUs and VMs at the same time; how many. What they
- * point to is static.
+ * The schemas of the groups of a set, for so many vCPUs and VMs at the same time; how many. With tiers,
+ * histograms have the first two of them, kept shorter. What they point to is static.
  */
-size_t groups_schemas(group_set set, uint32_t vcpus, uint32_t vms,
+size_t groups_schemas(group_set set, uint32_t vcpus, uint32_t vms, const struct tiers *tiers,
 		      struct rondo_schema schemas[GROUP_NR]);
 
 /* The group of a schema's name, or -1. */

@@ -14,7 +14,6 @@
 #include "log.h"
 
 #define ROSTER_MAX 4096
-#define NS_PER_S   UINT64_C(1000000000)
 
 static void copy_label(char *to, size_t size, const char *value)
 {
@@ -120,7 +119,8 @@ void info_begin(struct vm *vm, struct roster *r, struct store *s, uint64_t wall_
 		.started = (vm->start + booted) / NS_PER_S,
 	};
 	roster_begin(r, &vm->id, &vm->who);
-	register_info(vm, s);
+	if (!vm->left_out)
+		register_info(vm, s);
 	vm->info_at = wall_ns;
 	store_level(s, vm->info, wall_ns, 1);
 	log_debug("VM %s: %s, process %u", vm->instance, vm->id.vmm, vm->tgid);
@@ -128,12 +128,12 @@ void info_begin(struct vm *vm, struct roster *r, struct store *s, uint64_t wall_
 
 void info_tick(struct vm *vm, struct store *s, uint64_t wall_ns)
 {
-	uint64_t at = vm->info_at - vm->info_at % TICK_NS + TICK_NS;
+	uint64_t tick = store_tick_ns(s), at = vm->info_at - vm->info_at % tick + tick;
 
 	/* We may be late, by more than one tick. */
-	if (wall_ns > at + SPREAD_TICKS * TICK_NS)
-		at = wall_ns - SPREAD_TICKS * TICK_NS;
-	for (; at <= wall_ns; at += TICK_NS) {
+	if (wall_ns > at + SPREAD_TICKS * tick)
+		at = wall_ns - SPREAD_TICKS * tick;
+	for (; at <= wall_ns; at += tick) {
 		store_level(s, vm->info, at, 1);
 		vm->info_at = at;
 	}

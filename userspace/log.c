@@ -6,6 +6,10 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <unistd.h>
 
 static bool verbose;
 
@@ -19,13 +23,27 @@ bool log_is_verbose(void)
 	return verbose;
 }
 
-/* In one write, so that lines of several processes don't mix. */
-static void put(const char *format, va_list args)
+/* Is standard error the journal's? It names itself by device and inode, as a shell may have redirected it. */
+static bool is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat st;
+
+	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+	       !fstat(STDERR_FILENO, &st) && st.st_dev == device && st.st_ino == inode;
+}
+
+/* In one write, so that lines of several processes don't mix. The journal knows who we are, and priorities. */
+static void put(int priority, const char *format, va_list args)
 {
 	char line[1024];
 
 	vsnprintf(line, sizeof(line), format, args);
-	fprintf(stderr, "rondo-bpfd: %s\n", line);
+	if (is_journal())
+		fprintf(stderr, "<%d>%s\n", priority, line);
+	else
+		fprintf(stderr, "rondo-bpfd: %s\n", line);
 }
 
 void log_line(const char *format, ...)
@@ -33,7 +51,7 @@ void log_line(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	put(format, args);
+	put(LOG_NOTICE, format, args);
 	va_end(args);
 }
 
@@ -44,6 +62,6 @@ void log_debug(const char *format, ...)
 	if (!verbose)
 		return;
 	va_start(args, format);
-	put(format, args);
+	put(LOG_INFO, format, args);
 	va_end(args);
 }

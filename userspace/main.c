@@ -12,6 +12,7 @@
 #include "daemon.h"
 #include "log.h"
 #include "options.h"
+#include "plan.h"
 #include "store.h"
 
 /* libbpf's own words are for those who asked; ours say what to do. */
@@ -30,27 +31,28 @@ static enum status printed(enum status status)
 
 static enum status check(const struct options *options)
 {
+	const struct settings *settings = &options->settings;
 	static struct capabilities c;
-	uint64_t bytes = store_plan(options->groups, options->max_vcpus, options->max_vcpus);
+	struct rondo_plan plan;
 
 	capabilities_find(&c);
 	capabilities_print(&c);
-	if (bytes)
-		printf("A store for %u vCPUs takes %.0f MB.\n", options->max_vcpus,
-		       (double)bytes / 1e6);
+	if (!store_plan(&settings->store, &plan, NULL, 0))
+		printf("A store for %u vCPUs takes %.0f MB.\n", settings->store.max_vcpus,
+		       (double)plan.bytes / 1e6);
 	return printed(c.status);
 }
 
 int main(int argc, char **argv)
 {
 	struct options options;
-	char error[256];
+	char error[512];
 
 	if (options_parse(argc, argv, &options, error, sizeof(error))) {
 		log_line("%s", error);
 		return STATUS_USAGE;
 	}
-	log_verbose(options.verbose);
+	log_verbose(options.settings.verbose);
 	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
 	libbpf_set_print(on_libbpf);
 	switch (options.action) {
@@ -62,6 +64,10 @@ int main(int argc, char **argv)
 		return printed(STATUS_OK);
 	case OPTIONS_CHECK:
 		return check(&options);
+	case OPTIONS_PLAN:
+		if (plan_print(&options.settings, options.json))
+			return STATUS_FAILED;
+		return printed(STATUS_OK);
 	case OPTIONS_RUN:
 		break;
 	}

@@ -4,121 +4,172 @@
  */
 #include "options.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
+
+#include "plan.h"
 
 const char options_help[] =
 	"rondo-bpfd - records where the time of every KVM vCPU on this host goes\n"
 	"\n"
-	"usage: rondo-bpfd [--store DIR] [--max-vcpus N] [--groups LIST] [-v]\n"
+	"usage: rondo-bpfd [OPTION]...\n"
+	"       rondo-bpfd --plan vcpus=N[,vms=M] [--groups LIST] [--tiers LIST] [--json]\n"
 	"       rondo-bpfd --check\n"
 	"\n"
-	"  --store DIR      the store, made if it is not there (/var/lib/rondo)\n"
-	"  --max-vcpus N    how many vCPUs a new store has room for (64)\n"
-	"  --groups LIST    which groups of metrics: default,+reasons,-latency; all; none;\n"
-	"                   rondo-bpfd(8) has their names\n"
-	"  --check          what this kernel can and can't give; 0 if it is enough\n"
-	"  -v, --verbose    say what happens\n"
-	"  -h, --help       this\n"
-	"  -V, --version    the version\n"
+	"  --config FILE     settings, one \"name = value\" a line: the options below without the\n"
+	"                    dashes; an option overrides it (" SETTINGS_FILE ", if it is there)\n"
+	"  --store DIR       the store, made if it is not there (/var/lib/rondo)\n"
+	"  --groups LIST     which groups of metrics: default,+reasons,-latency; all; none;\n"
+	"                    rondo-bpfd(8) has their names\n"
+	"  --filter LIST     which VMs, by shell patterns of names: web-*,!*-test (all)\n"
+	"  --top N           culprits of steal that are told apart, per VM (8)\n"
+	"  --outlier TIME    exits and waits that go into the store's event log (50ms), or off\n"
+	"  --max-overhead P  drop groups, histograms first, where measuring takes more than this\n"
+	"                    share of the host's CPU time, as in 1% (off)\n"
+	"  --proc DIR        the host's /proc, if this one is a pid namespace's\n"
+	"of a new store:\n"
+	"  --max-vcpus N     how many vCPUs it has room for at the same time (64)\n"
+	"  --max-vms N       how many VMs (as many as vCPUs)\n"
+	"  --tick TIME       how often it records (1s)\n"
+	"  --tiers LIST      resolutions and how long they are kept: 1s/10m,10s/6h,5m/7d\n"
+	"and:\n"
+	"  --plan WHAT       how many bytes such a store takes\n"
+	"  --check           what this kernel can and can't give; 0 if it is enough\n"
+	"  --json            for --plan: JSON\n"
+	"  --foreground      stay there and log to standard error, as it does anyway\n"
+	"  -v, --verbose     say what happens\n"
+	"  -h, --help        this\n"
+	"  -V, --version     the version\n"
 	"\n"
-	"It stays in the foreground, says \"collecting into DIR\" on standard error once it does, and\n"
-	"ends clean on SIGTERM and SIGINT. Exit status: 0; 1 a failure while it ran; 2 usage; 3 the\n"
-	"kernel lacks something; 4 rights are missing; 5 the store can't be opened.\n";
+	"It says \"collecting into DIR\" on standard error once it does, ends clean on SIGTERM and\n"
+	"SIGINT, and reads its settings anew on SIGHUP. Exit status: 0; 1 a failure while it ran;\n"
+	"2 usage; 3 the kernel lacks something; 4 rights are missing; 5 the store can't be opened.\n";
 
 enum {
-	OPT_STORE = 256,
-	OPT_MAX_VCPUS,
-	OPT_GROUPS,
+	OPT_SETTING = 256, /* settings.c has the name */
+	OPT_CONFIG,
+	OPT_PLAN,
 	OPT_CHECK,
+	OPT_JSON,
+	OPT_FOREGROUND,
 };
 
+#define SETTING(name)                                                                              \
+	{                                                                                          \
+		name, required_argument, NULL, OPT_SETTING                                         \
+	}
+
 static const struct option long_options[] = {
-	{ "store", required_argument, NULL, OPT_STORE },
-	{ "max-vcpus", required_argument, NULL, OPT_MAX_VCPUS },
-	{ "groups", required_argument, NULL, OPT_GROUPS },
+	SETTING("store"),
+	SETTING("groups"),
+	SETTING("max-vcpus"),
+	SETTING("max-vms"),
+	SETTING("tick"),
+	SETTING("tiers"),
+	SETTING("top"),
+	SETTING("filter"),
+	SETTING("outlier"),
+	SETTING("max-overhead"),
+	SETTING("proc"),
+	{ "config", required_argument, NULL, OPT_CONFIG },
+	{ "plan", required_argument, NULL, OPT_PLAN },
 	{ "check", no_argument, NULL, OPT_CHECK },
+	{ "json", no_argument, NULL, OPT_JSON },
+	{ "foreground", no_argument, NULL, OPT_FOREGROUND },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 },
 };
 
-/* Digits only: strtoul alone takes signs and blanks. */
-static int parse_number(const char *text, unsigned long low, unsigned long high, uint32_t *value)
+/* The file that the command line names, or the usual one. */
+static int read_config(int argc, char *const argv[], struct settings *s, char *error,
+		       size_t error_size)
 {
-	unsigned long n;
-	char *end;
+	const char *path = NULL;
+	int c, err;
 
-	if (*text < '0' || *text > '9')
+	optind = 0; /* glibc: begin anew */
+	while ((c = getopt_long(argc, argv, ":vhV", long_options, NULL)) != -1) {
+		if (c == OPT_CONFIG)
+			path = optarg;
+		else if (c == 'h' || c == 'V')
+			return 0; /* also with a file that is wrong */
+	}
+	err = settings_read(s, path ? path : SETTINGS_FILE, error, error_size);
+	if (err == 1 && path)
+		snprintf(error, error_size, "--config %.200s: no such file", path);
+	return err < 0 || (err && path) ? -1 : 0;
+}
+
+/* One option. 0: go on; 1: no more are looked at; -1: error. */
+static int take(struct options *o, int c, const char *name, const char *word, char *error,
+		size_t error_size)
+{
+	char why[256];
+
+	switch (c) {
+	case OPT_SETTING:
+		if (!settings_set(&o->settings, name, optarg, why, sizeof(why)))
+			return 0;
+		snprintf(error, error_size, "--%s", why);
 		return -1;
-	errno = 0;
-	n = strtoul(text, &end, 10);
-	if (errno || *end || n < low || n > high)
+	case OPT_PLAN:
+		o->action = OPTIONS_PLAN;
+		return plan_parse(optarg, &o->settings, error, error_size);
+	case OPT_CHECK:
+		o->action = OPTIONS_CHECK;
+		return 0;
+	case OPT_JSON:
+		o->json = true;
+		return 0;
+	case OPT_CONFIG:
+	case OPT_FOREGROUND:
+		return 0;
+	case 'v':
+		o->settings.verbose = true;
+		return 0;
+	case 'h':
+		o->action = OPTIONS_HELP;
+		return 1;
+	case 'V':
+		o->action = OPTIONS_VERSION;
+		return 1;
+	case ':':
+		snprintf(error, error_size, "%s needs an argument", word);
 		return -1;
-	*value = (uint32_t)n;
-	return 0;
+	default:
+		snprintf(error, error_size, "%s: no such option (--help lists them)", word);
+		return -1;
+	}
 }
 
 int options_parse(int argc, char *const argv[], struct options *options, char *error,
 		  size_t error_size)
 {
-	char bad[32];
-	int c;
+	int c, err, index = 0;
 
-	*options = (struct options){
-		.store = "/var/lib/rondo",
-		.max_vcpus = MAX_VCPUS_DEFAULT,
-		.groups = groups_default(),
-	};
-	optind = 0; /* glibc: begin anew */
-	while ((c = getopt_long(argc, argv, ":vhV", long_options, NULL)) != -1) {
-		switch (c) {
-		case OPT_STORE:
-			options->store = optarg;
-			break;
-		case OPT_MAX_VCPUS:
-			if (!parse_number(optarg, 1, MAX_VCPUS_MAX, &options->max_vcpus))
-				break;
-			snprintf(error, error_size, "--max-vcpus %s: a number from 1 to %u", optarg,
-				 MAX_VCPUS_MAX);
-			return -1;
-		case OPT_GROUPS:
-			if (!groups_parse(optarg, &options->groups, bad, sizeof(bad)))
-				break;
-			snprintf(error, error_size, "--groups: there is no group \"%s\"", bad);
-			return -1;
-		case OPT_CHECK:
-			options->action = OPTIONS_CHECK;
-			break;
-		case 'v':
-			options->verbose = true;
-			break;
-		case 'h':
-			options->action = OPTIONS_HELP;
-			return 0;
-		case 'V':
-			options->action = OPTIONS_VERSION;
-			return 0;
-		case ':':
-			snprintf(error, error_size, "%s needs an argument", argv[optind - 1]);
-			return -1;
-		default:
-			snprintf(error, error_size, "%s: no such option (--help lists them)",
-				 argv[optind - 1]);
-			return -1;
-		}
+	*options = (struct options){ .argc = argc, .argv = argv };
+	settings_default(&options->settings);
+	err = read_config(argc, argv, &options->settings, error, error_size);
+	if (err)
+		return err;
+	optind = 0;
+	while ((c = getopt_long(argc, argv, ":vhV", long_options, &index)) != -1) {
+		err = take(options, c, long_options[index].name, argv[optind - 1], error,
+			   error_size);
+		if (err)
+			return err < 0 ? -1 : 0;
 	}
 	if (optind < argc) {
 		snprintf(error, error_size, "%s: no arguments but options (--help lists them)",
 			 argv[optind]);
 		return -1;
 	}
-	if (!*options->store) {
-		snprintf(error, error_size, "--store: an empty name");
+	if (options->json && options->action != OPTIONS_PLAN) {
+		snprintf(error, error_size, "--json is for --plan");
 		return -1;
 	}
-	return 0;
+	return settings_check(&options->settings, error, error_size);
 }

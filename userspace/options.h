@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * options.h - rondo-bpfd's command line
+ * options.h - rondo-bpfd's command line, and the file that it may name
  */
 #ifndef RONDO_BPFD_OPTIONS_H
 #define RONDO_BPFD_OPTIONS_H
@@ -9,27 +9,28 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "groups.h"
+#include "settings.h"
 
 enum options_action {
 	OPTIONS_RUN,
 	OPTIONS_CHECK,
+	OPTIONS_PLAN,
 	OPTIONS_HELP,
 	OPTIONS_VERSION,
 };
 
 struct options {
 	enum options_action action;
-	const char *store;
-	uint32_t max_vcpus;
-	group_set groups;
-	bool verbose;
+	bool json;
+	struct settings settings;
+	int argc; /* what it was parsed from, to be parsed again */
+	char *const *argv;
 };
 
-#define MAX_VCPUS_DEFAULT 64
-#define MAX_VCPUS_MAX     16384u
-
-/* 0, or -1 and a sentence in error. argv's strings are kept. */
+/*
+ * The file's settings, then the command line's. 0, or -1 and a sentence in error. argv is kept. May be
+ * called again with the same argv: the file may have changed.
+ */
 int options_parse(int argc, char *const argv[], struct options *options, char *error,
 		  size_t error_size);
 

@@ -16,30 +16,34 @@
 struct store {
 	rondo_store *rondo;
 	group_set groups;
+	uint64_t tick_ns;
 	uint64_t refused, full;
 	bool full_logged, tick_logged;
 };
 
-uint64_t store_plan(group_set set, uint32_t max_vcpus, uint32_t max_vms)
+int store_plan(const struct store_config *config, struct rondo_plan *plan, char *detail,
+	       size_t size)
 {
 	struct rondo_schema schemas[GROUP_NR];
-	size_t n = groups_schemas(set, max_vcpus, max_vms, schemas);
-	struct rondo_plan plan;
+	size_t n = groups_schemas(config->groups, config->max_vcpus, config->max_vms,
+				  &config->tiers, schemas);
 
-	return rondo_plan(schemas, n, ENTRY_SIZE, &plan, NULL, 0) ? 0 : plan.bytes;
+	return rondo_plan(schemas, n, ENTRY_SIZE, plan, detail, size);
 }
 
-/* The groups that it was made with, for however many vCPUs; none: made by something else. */
-static group_set find_groups(rondo_store *rondo)
+/* The groups that it was made with, and its tick; none: made by something else. */
+static group_set find_groups(struct store *s)
 {
 	struct rondo_schema schema = { .size = sizeof(schema) };
 	group_set set = 0;
 	uint32_t i;
 	int group;
 
-	for (i = 0; !rondo_store_schema(rondo, i, &schema); i++) {
+	for (i = 0; !rondo_store_schema(s->rondo, i, &schema); i++) {
 		group = groups_find(schema.name, strlen(schema.name));
-		if (group < 0 || schema.tiers[0].interval_ns != TICK_NS)
+		if (!i)
+			s->tick_ns = schema.tiers[0].interval_ns;
+		if (group < 0 || schema.tiers[0].interval_ns != s->tick_ns)
 			return 0;
 		set |= GROUP_BIT(group);
 	}
@@ -71,8 +75,7 @@ static void explain(const char *dir, int err, const char *detail)
 		log_line("can't open the store %s: %s%s", dir, rondo_strerror(err), hint);
 }
 
-enum status store_open(const char *dir, group_set set, uint32_t max_vcpus, uint32_t max_vms,
-		       struct store **store)
+enum status store_open(const char *dir, const struct store_config *config, struct store **store)
 {
 	struct rondo_schema schemas[GROUP_NR];
 	char detail[256] = "";
@@ -94,7 +97,8 @@ enum status store_open(const char *dir, group_set set, uint32_t max_vcpus, uint3
 		opts.flags = RONDO_OPEN_CREATE;
 		opts.entry_size = ENTRY_SIZE;
 		opts.schemas = schemas;
-		opts.n_schemas = groups_schemas(set, max_vcpus, max_vms, schemas);
+		opts.n_schemas = groups_schemas(config->groups, config->max_vcpus, config->max_vms,
+						&config->tiers, schemas);
 		*detail = '\0';
 		err = rondo_store_open(dir, &opts, &s->rondo);
 	}
@@ -103,7 +107,7 @@ enum status store_open(const char *dir, group_set set, uint32_t max_vcpus, uint3
 		free(s);
 		return STATUS_STORE;
 	}
-	s->groups = find_groups(s->rondo) & set;
+	s->groups = find_groups(s) & config->groups;
 	if (!s->groups) {
 		log_line("%s: a store of another program; use another --store", dir);
 		store_close(s);
@@ -111,6 +115,11 @@ enum status store_open(const char *dir, group_set set, uint32_t max_vcpus, uint3
 	}
 	*store = s;
 	return STATUS_OK;
+}
+
+uint64_t store_tick_ns(const struct store *s)
+{
+	return s->tick_ns;
 }
 
 bool store_has(const struct store *s, enum group group)
@@ -191,7 +200,7 @@ void store_add(struct store *s, rondo_series *series, uint64_t amount, uint64_t 
 
 	if (!series)
 		return;
-	spread_begin(&spread, amount, from, to, TICK_NS);
+	spread_begin(&spread, amount, from, to, s->tick_ns);
 	while (spread_next(&spread, &at, &piece)) {
 		piece += carry;
 		carry = rondo_add(series, at, (double)piece) ? piece : 0;

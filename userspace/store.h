@@ -16,18 +16,31 @@
 
 struct store;
 
+/* What a new store is made of. */
+struct store_config {
+	group_set groups;
+	uint32_t max_vcpus, max_vms; /* at the same time */
+	struct tiers tiers;
+};
+
 /*
- * Opens the store in dir, or makes it, of these groups, for so many vCPUs and VMs at the same time. One
- * that exists keeps its groups and sizes. STATUS_OK, or what to exit with; it has logged why.
+ * Opens the store in dir, or makes it. One that exists keeps its groups, sizes and tiers. STATUS_OK, or
+ * what to exit with; it has logged why.
  */
-enum status store_open(const char *dir, group_set set, uint32_t max_vcpus, uint32_t max_vms,
-		       struct store **store);
+enum status store_open(const char *dir, const struct store_config *config, struct store **store);
+
+/* How long its ticks are. */
+uint64_t store_tick_ns(const struct store *s);
 
 /* Syncs and closes; NULL is allowed. 0 or a rondo_error, logged. */
 int store_close(struct store *s);
 
-/* What such a store will take, in bytes; 0 if that can't be had. */
-uint64_t store_plan(group_set set, uint32_t max_vcpus, uint32_t max_vms);
+/*
+ * What such a store will take. 0, or a rondo_error and in detail[size] a sentence that says what is wrong
+ * with its tiers.
+ */
+int store_plan(const struct store_config *config, struct rondo_plan *plan, char *detail,
+	       size_t size);
 
 /* The groups that are recorded: those asked for of those that the store has room for. */
 group_set store_groups(const struct store *s);

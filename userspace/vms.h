@@ -22,6 +22,7 @@ struct vm {
 	uint32_t ordinal; /* the lowest that no other VM of its process has */
 	uint32_t n_vcpus;
 	struct identity id;
+	bool left_out; /* by the filter: no series */
 	struct roster_entry who;
 	const char *instance; /* who's: the label */
 	rondo_series *info;

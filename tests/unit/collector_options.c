@@ -9,7 +9,7 @@
 #include "options.h"
 
 static struct options o;
-static char error[256];
+static char error[512];
 
 /* Parses "rondo-bpfd" and the words of a line, split at blanks; '_' is an empty word. */
 static int parse(const char *line)
@@ -34,18 +34,18 @@ START_TEST(core_defaults)
 {
 	ck_assert_int_eq(parse(""), 0);
 	ck_assert_int_eq(o.action, OPTIONS_RUN);
-	ck_assert_str_eq(o.store, "/var/lib/rondo");
-	ck_assert_uint_eq(o.max_vcpus, MAX_VCPUS_DEFAULT);
-	ck_assert(!o.verbose);
+	ck_assert_str_eq(o.settings.store_dir, "/var/lib/rondo");
+	ck_assert_uint_eq(o.settings.store.max_vcpus, MAX_VCPUS_DEFAULT);
+	ck_assert(!o.settings.verbose);
 }
 END_TEST
 
 START_TEST(core_all)
 {
 	ck_assert_int_eq(parse("--store /x --max-vcpus 7 -v"), 0);
-	ck_assert_str_eq(o.store, "/x");
-	ck_assert_uint_eq(o.max_vcpus, 7);
-	ck_assert(o.verbose);
+	ck_assert_str_eq(o.settings.store_dir, "/x");
+	ck_assert_uint_eq(o.settings.store.max_vcpus, 7);
+	ck_assert(o.settings.verbose);
 	ck_assert_int_eq(parse("--check"), 0);
 	ck_assert_int_eq(o.action, OPTIONS_CHECK);
 	ck_assert_int_eq(parse("--help"), 0);
