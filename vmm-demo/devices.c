@@ -39,18 +39,32 @@ static int create_serial(struct devices *d, struct vm *vm, struct events *events
 int devices_create(struct devices *d, struct vm *vm, struct events *events,
 		   const struct vmm_options *o)
 {
-	(void)o;
+	d->blk.fd = d->serial.wake_fd = -1;
 	d->told_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (d->told_fd < 0 || events_add(events, d->told_fd, POLLIN, on_told, d))
 		return vm_fail(vm, "eventfd: %s", strerror(errno));
 	if (power_init(&d->power, vm, d->told_fd))
 		return -1;
 	d->made = true;
+	d->has_blk = o->disk;
+	if (o->disk &&
+	    (virtio_blk_create(&d->blk, vm, o->disk) || io_thread_add(&d->io, &d->blk.virtio)))
+		return -1;
+	if (virtio_rng_create(&d->rng, vm) || io_thread_add(&d->io, &d->rng))
+		return -1;
 	return create_serial(d, vm, events);
+}
+
+int devices_start(struct devices *d, struct vm *vm)
+{
+	if (d->io.n && io_thread_start(&d->io))
+		return vm_fail(vm, "the I/O thread: %s", strerror(errno));
+	return 0;
 }
 
 void devices_stop(struct devices *d)
 {
+	io_thread_stop(&d->io);
 	console_flush(&d->console);
 	console_restore();
 }
@@ -60,6 +74,8 @@ void devices_destroy(struct devices *d)
 	console_restore();
 	if (!d->made)
 		return;
+	io_thread_stop(&d->io);
+	virtio_blk_destroy(&d->blk);
 	close(d->told_fd);
 	if (d->serial.wake_fd >= 0)
 		close(d->serial.wake_fd);

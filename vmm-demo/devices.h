@@ -7,9 +7,12 @@
 
 #include "console.h"
 #include "events.h"
+#include "io_thread.h"
 #include "options.h"
 #include "power.h"
 #include "serial.h"
+#include "virtio_blk.h"
+#include "virtio_rng.h"
 #include "vm.h"
 
 struct devices {
@@ -18,11 +21,18 @@ struct devices {
 	struct serial serial;
 	struct console console;
 	int told_fd; /* the power registers': the guest has ended */
+	struct virtio rng;
+	struct virtio_blk blk;
+	bool has_blk;
+	struct io_thread io;
 };
 
 /* Devices on the buses, their descriptors in the main loop.  0, or -1 and vm->error. */
 int devices_create(struct devices *devices, struct vm *vm, struct events *events,
 		   const struct vmm_options *options);
+
+/* Starts the I/O thread.  0, or -1 and vm->error. */
+int devices_start(struct devices *devices, struct vm *vm);
 
 /* After the last vCPU's end: all that was written is out.  The terminal is itself again. */
 void devices_stop(struct devices *devices);

@@ -126,7 +126,8 @@ int vmm_create(struct vmm *m)
 /* Before the vCPU threads: what they record is all there when they start. */
 static int start_metrics(struct vmm *m)
 {
-	if (sampler_open(&m->sampler, m->options.name, &m->vm, m->vcpus, m->n_vcpus, NULL))
+	if (sampler_open(&m->sampler, m->options.name, &m->vm, m->vcpus, m->n_vcpus,
+			 m->devices.has_blk ? &m->devices.blk.stats : NULL))
 		return vm_fail(&m->vm, "out of memory");
 	if (m->options.store) {
 		recorder_open(&m->recorder, m->options.store, &m->sampler.metrics);
@@ -148,6 +149,8 @@ int vmm_run(struct vmm *m)
 		if (vcpu_start(&m->vcpus[i]))
 			return -1;
 	tick(m);
+	if (devices_start(&m->devices, &m->vm))
+		return -1;
 	m->begin_ns = clock_monotonic();
 	for (i = 0; i < m->n_vcpus; i++)
 		vcpu_go(&m->vcpus[i]);

@@ -37,7 +37,7 @@ cant()
 
 # Only these parts of a kernel package are unpacked: 14 of its 400 MB.
 module_dirs=(arch/x86/kvm virt drivers/virtio drivers/crypto/ccp drivers/char/hw_random
-	     fs/9p net/9p fs/netfs fs/fscache) # the last one is part of fs/netfs in 6.12
+	     'drivers/block/virtio_blk.ko*' fs/9p net/9p fs/netfs fs/fscache) # the last one is part of fs/netfs in 6.12
 
 # The image that a metapackage stands for at the moment.
 newest()
