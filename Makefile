@@ -79,8 +79,8 @@ ifneq ($(if $(MAKECMDGOALS),$(filter-out deps test demo,$(MAKECMDGOALS)),all),)
 include lib/build.mk
 include bpf/build.mk
 include userspace/build.mk
-include vmm-demo/build.mk
 include tools/build.mk
+include vmm-demo/build.mk
 include tests/build.mk
 endif
 

@@ -21,12 +21,15 @@ bpftool          build  turns the BPF object into a skeleton
 libbpf-dev       build  loads BPF programs
 libelf-dev       build  libbpf needs it
 zlib1g-dev       build  libbpf needs it
+libevent-dev     build  HTTP of rondo-vmm
 check            test   the unit tests are Check suites
 librrd-dev       test   results are compared with those of rrdtool; make bench measures it
 g++              test   a C++ program is built against the installed library
 groff-base       test   manual pages render
 mandoc           test   and are clean
 python3          test   a second reader of stores, so that librondo does not check itself
+strace           test   what a vCPU thread asks of the kernel
+curl             test   asks what rondo-vmm answers over HTTP
 jq               test   reads the JSON that the tools print
 busybox-static   test   the nested ground is booted with it
 cpio             test   packs its initramfs

@@ -1,18 +1,28 @@
 # rondo-vmm: build/bin/rondo-vmm. x86-64 only, as its guests are; elsewhere it is left out, visibly.
 
-VMM_SRC := $(wildcard vmm-demo/*.c)
+# --api is libevent's; without it the rest is built all the same.
+HAVE_EVENT := $(shell $(PKG_CONFIG) --exists libevent_extra libevent_core 2>/dev/null && echo 1)
+ifeq ($(HAVE_EVENT),1)
+VMM_SRC := $(filter-out %/api_none.c,$(wildcard vmm-demo/*.c))
+VMM_EVENT_LIBS := $(shell $(PKG_CONFIG) --libs libevent_extra libevent_core)
+else
+VMM_SRC := $(filter-out %/api.c,$(wildcard vmm-demo/*.c))
+VMM_EVENT_LIBS :=
+$(info rondo-vmm is built without --api: libevent-dev is not here)
+endif
 VMM_GUESTS := $(wildcard vmm-demo/guests/*.S)
-VMM_LIBS := -pthread -lm
+VMM_LIBS := $(VMM_EVENT_LIBS) -pthread -lm
 
 ifneq ($(filter x86_64%,$(shell $(CC) -dumpmachine)),)
 VMM_BIN := $(OUT)/bin/rondo-vmm
-VMM_OBJ := $(call objects,$(VMM_SRC)) $(VMM_GUESTS:%.S=$(OUT)/obj/%.o)
+VMM_OBJ := $(call objects,$(VMM_SRC)) $(EXPOSITION_OBJ) $(VMM_GUESTS:%.S=$(OUT)/obj/%.o)
 ALL += $(VMM_BIN)
 else
 VMM_OBJ :=
 $(info rondo-vmm is not built: it runs x86-64 guests, and $(CC) compiles for $(shell $(CC) -dumpmachine))
 endif
 
+$(call objects,$(VMM_SRC)): private INC += $(EXPOSITION_INC)
 $(OUT)/bin/rondo-vmm: private LIBS += $(VMM_LIBS)
 $(OUT)/bin/rondo-vmm: $(VMM_OBJ) $(LIB_A)
 	$(link)

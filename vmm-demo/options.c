@@ -195,6 +195,15 @@ static int opt_disk(struct parser *p, const char *text)
 	return text_of(p, "disk", text, &p->options->disk);
 }
 
+/* A port, or the path of a socket. */
+static int opt_api(struct parser *p, const char *text)
+{
+	uint64_t port = 0;
+
+	p->options->api = text;
+	return strchr(text, '/') ? 0 : number(p, "api", text, 0, 65535, &port);
+}
+
 static int opt_json(struct parser *p, const char *text)
 {
 	(void)text;
@@ -231,6 +240,9 @@ static const struct option_entry {
 	{ ANY, "mem", "MIB", opt_mem, "guest memory (16; Linux: 256)" },
 	{ ANY, "name", "NAME", opt_name, "the VM's name, label `instance` (rondo-vmm-PID)" },
 	{ ANY, "store", "DIR", opt_store, "record into this store, created if need be" },
+	{ ANY, "api", "WHERE", opt_api,
+	  "answer HTTP on this loopback port (0: any), or on the\n"
+	  "unix socket of this path (with a slash): /metrics" },
 	{ ANY, "linger", "SECONDS", opt_linger,
 	  "after the report keep the vCPU threads, asleep (0)" },
 	{ ANY, "json", NULL, opt_json, "the report as one JSON object" },

@@ -43,6 +43,7 @@ struct vmm_options {
 	int pin; /* -1: not pinned */
 	char name[VMM_NAME_MAX + 1];
 	const char *store; /* argv's, as the other texts; NULL: nothing is recorded */
+	const char *api;   /* NULL: no HTTP */
 	bool json;
 	const char *kernel; /* a bzImage; NULL: a bare-metal guest */
 	const char *initrd;

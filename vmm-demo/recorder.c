@@ -183,6 +183,7 @@ static void set_offset(struct recorder *r)
 {
 	atomic_store_explicit(&r->utc_offset, clock_utc() - clock_monotonic(),
 			      memory_order_relaxed);
+	atomic_store(&r->ticked_ns, clock_monotonic());
 }
 
 void recorder_open(struct recorder *r, const char *path, struct metrics *metrics)

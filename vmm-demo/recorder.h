@@ -26,6 +26,7 @@ struct recorder {
 	rondo_store *store; /* NULL: it could not be opened */
 	const char *path;
 	_Atomic uint64_t utc_offset; /* UTC minus CLOCK_MONOTONIC, modulo 2^64 */
+	_Atomic uint64_t ticked_ns;  /* CLOCK_MONOTONIC of the last tick */
 	_Atomic unsigned int state;  /* enum recorder_state */
 	char problem[256];           /* one sentence; written before the state leaves OK */
 };

@@ -131,9 +131,24 @@ static int start_metrics(struct vmm *m)
 		return vm_fail(&m->vm, "out of memory");
 	if (m->options.store) {
 		recorder_open(&m->recorder, m->options.store, &m->sampler.metrics);
-		sampler_attach(&m->sampler, &m->recorder, m->vcpus);
+		if (m->recorder.store)
+			sampler_attach(&m->sampler, &m->recorder, m->vcpus);
 	}
 	return 0;
+}
+
+static int start_api(struct vmm *m)
+{
+	const struct api_sources sources = {
+		.options = &m->options,
+		.metrics = &m->sampler.metrics,
+		.recorder = m->options.store ? &m->recorder : NULL,
+		.memory_size = m->vm.memory_size,
+	};
+
+	if (m->options.api)
+		m->api = api_start(m->options.api, &sources, m->vm.error, sizeof(m->vm.error));
+	return m->options.api && !m->api ? -1 : 0;
 }
 
 /* All vCPUs are primed, one by one, before the first one runs: priming is not disturbed. */
@@ -143,7 +158,7 @@ int vmm_run(struct vmm *m)
 	unsigned int i;
 	bool stopping = false;
 
-	if (start_metrics(m))
+	if (start_metrics(m) || start_api(m))
 		return -1;
 	for (i = 0; i < m->n_vcpus; i++)
 		if (vcpu_start(&m->vcpus[i]))
@@ -257,6 +272,7 @@ void vmm_destroy(struct vmm *m)
 	stop_all(m);
 	for (i = 0; i < m->n_vcpus; i++)
 		vcpu_leave(&m->vcpus[i]);
+	api_stop(m->api);
 	recorder_close(&m->recorder);
 	sampler_close(&m->sampler);
 	for (i = 0; i < m->n_vcpus; i++)

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "api.h"
 #include "devices.h"
 #include "events.h"
 #include "guest.h"
@@ -31,6 +32,7 @@ struct vmm {
 	unsigned int n_vcpus; /* that vcpu_create() has seen */
 	struct sampler sampler;
 	struct recorder recorder; /* with --store */
+	struct api *api;          /* with --api */
 	struct report_vcpu report[VMM_CPUS_MAX];
 	int parked_fd; /* eventfd: a vCPU thread came to its end */
 	int signal;    /* that ended the guest, or 0 */
