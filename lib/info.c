@@ -63,7 +63,7 @@ RONDO_API int rondo_store_info(rondo_store *store, struct rondo_store_info *out)
 }
 
 /* All functions that can be asked of an upper tier's lanes. */
-static uint32_t functions_of(const struct tier *tier)
+uint32_t tier_functions(const struct tier *tier)
 {
 	uint32_t functions = 0;
 
@@ -91,7 +91,7 @@ static const struct rondo_tier *public_tiers(struct schema *schema)
 	for (uint32_t t = 0; tiers && t < schema->n_tiers; t++) {
 		tiers[t].interval_ns = schema->tiers[t].interval;
 		tiers[t].retention_ns = schema->tiers[t].retention;
-		tiers[t].functions = functions_of(&schema->tiers[t]);
+		tiers[t].functions = tier_functions(&schema->tiers[t]);
 	}
 	if (tiers && !schema->n_bounds) {
 		tiers[0].functions = RONDO_FNS_AVG | RONDO_FNS_MIN | RONDO_FNS_MAX |

@@ -306,6 +306,9 @@ void histogram_settle(const struct schema *schema, uint32_t slot);
 void histogram_journal_copy(const struct schema *from, uint32_t from_slot, const struct schema *to,
 			    uint32_t to_slot);
 
+/* info.c */
+uint32_t tier_functions(const struct tier *tier);
+
 /* sigbus.c */
 int sigbus_add(rondo_store *store, void *map, uint64_t size);
 void sigbus_remove(const void *map);

@@ -34,6 +34,9 @@ extern const struct cli_command cmd_list;
 extern const struct cli_command cmd_query;
 extern const struct cli_command cmd_export;
 extern const struct cli_command cmd_verify;
+extern const struct cli_command cmd_snapshot;
+extern const struct cli_command cmd_migrate;
+extern const struct cli_command cmd_plan;
 extern const struct cli_command cmd_bench;
 
 /* Prints "rondo-bpf-cli: ..." and a newline to stderr. */

@@ -4,6 +4,7 @@
  * JSON come out of the same walk, by two sets of printing functions.
  */
 #include "cli.h"
+#include "schema_file.h"
 #include "text.h"
 #include "times.h"
 #include "walk.h"
@@ -27,20 +28,6 @@ struct printer {
 	void (*schema_end)(void);
 	void (*end)(void);
 };
-
-/* Prints the functions of a set, in the order of enum rondo_function. */
-static void print_functions(uint32_t functions, const char *quote, const char *separator)
-{
-	bool any = false;
-
-	for (int f = RONDO_FN_AVG; f <= RONDO_FN_TOTAL; f++) {
-		if (!(functions & RONDO_FN(f)))
-			continue;
-		printf("%s%s%s%s", any ? separator : "", quote,
-		       function_name((enum rondo_function)f), quote);
-		any = true;
-	}
-}
 
 static const char *on_full_name(enum rondo_on_full on_full)
 {
@@ -91,7 +78,7 @@ static void text_tier(uint32_t index, const struct rondo_tier *tier)
 	       duration_text(retention, tier->retention_ns));
 	if (index) {
 		fputs(": ", stdout);
-		print_functions(tier->functions, "", " ");
+		schema_functions_print(stdout, tier->functions, "", " ");
 	}
 	putchar('\n');
 }
@@ -144,7 +131,7 @@ static void json_tier(uint32_t index, const struct rondo_tier *tier)
 	printf("%s{\"tier\":%" PRIu32 ",\"interval_ns\":%" PRIu64 ",\"retention_ns\":%" PRIu64
 	       ",\"functions\":[",
 	       first_tier ? "" : ",", index, tier->interval_ns, tier->retention_ns);
-	print_functions(tier->functions, "\"", ",");
+	schema_functions_print(stdout, tier->functions, "\"", ",");
 	fputs("]}", stdout);
 	first_tier = false;
 }
@@ -161,6 +148,30 @@ static void json_end(void)
 
 static const struct printer json_printer = { json_begin, json_schema, json_tier, json_schema_end,
 					     json_end };
+
+/* ------------------------------------------------------------------------------------------ */
+
+static void schema_begin(const char *path, const struct rondo_store_info *info)
+{
+	(void)path;
+	(void)info;
+}
+
+static void schema_schema(const struct facts *f, bool first)
+{
+	if (!first)
+		putchar('\n');
+	schema_file_print(stdout, f->schema);
+}
+
+static void schema_tier(uint32_t index, const struct rondo_tier *tier)
+{
+	(void)index;
+	(void)tier;
+}
+
+static const struct printer schema_printer = { schema_begin, schema_schema, schema_tier, nothing,
+					       nothing };
 
 /* ------------------------------------------------------------------------------------------ */
 
@@ -247,18 +258,22 @@ static int info_main(const struct cli_command *cmd, int argc, char **argv)
 	static const struct option options[] = {
 		{ "help", no_argument, NULL, 'h' },
 		{ "json", no_argument, NULL, 'j' },
+		{ "schema", no_argument, NULL, 's' },
 		{ NULL, 0, NULL, 0 },
 	};
 	const struct printer *printer = &text_printer;
 	int opt;
 
-	while ((opt = getopt_long(argc, argv, "hj", options, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, "hjs", options, NULL)) != -1) {
 		switch (opt) {
 		case 'h':
 			fputs(cmd->help, stdout);
 			return CLI_OK;
 		case 'j':
 			printer = &json_printer;
+			break;
+		case 's':
+			printer = &schema_printer;
 			break;
 		default:
 			fprintf(stderr, "Try '%s %s --help'.\n", CLI_NAME, cmd->name);
@@ -273,11 +288,12 @@ static int info_main(const struct cli_command *cmd, int argc, char **argv)
 const struct cli_command cmd_info = {
 	.name = "info",
 	.summary = "show what a store is and holds",
-	.help = "Usage: " CLI_NAME " info [--json] STORE\n\n"
+	.help = "Usage: " CLI_NAME " info [--json | --schema] STORE\n\n"
 		"Shows a store's size, its schemas with their tiers (interval, retention, functions\n"
 		"that can be queried), how many series it has, and the newest tick of each schema.\n"
 		"The finest tier serves all functions.\n\n"
 		"  -j, --json         as one JSON object; times and durations in ns\n"
+		"  -s, --schema       only its schemas, as 'plan' and 'migrate' read them from a file\n"
 		"\nExit status: 0 done, 1 failed, 2 wrong usage.\n",
 	.run = info_main,
 };

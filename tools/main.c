@@ -10,7 +10,8 @@
 #include <string.h>
 
 static const struct cli_command *const commands[] = {
-	&cmd_info, &cmd_list, &cmd_query, &cmd_export, &cmd_verify, &cmd_bench,
+	&cmd_info,     &cmd_list,    &cmd_query, &cmd_export, &cmd_verify,
+	&cmd_snapshot, &cmd_migrate, &cmd_plan,  &cmd_bench,
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -26,8 +27,8 @@ static const struct cli_command *find(const char *name)
 static void print_help(FILE *to)
 {
 	fputs("Usage: " CLI_NAME " COMMAND [OPTION...] STORE ...\n\n"
-	      "Reads a rondo store (a directory), also while another process writes it; bench\n"
-	      "measures the library itself.\n\n"
+	      "Reads a rondo store (a directory), also while another process writes it. Only snapshot\n"
+	      "and migrate write, into a new store; bench measures the library itself.\n\n"
 	      "Commands:\n",
 	      to);
 	for (size_t i = 0; i < N_COMMANDS; i++)

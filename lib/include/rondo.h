@@ -342,28 +342,78 @@ RONDO_API int rondo_store_close(rondo_store *store);
  */
 RONDO_API int rondo_store_sync(rondo_store *store);
 
-/* What rondo_store_copy() did. Cells hold up to six ticks or windows of one function each. */
-struct rondo_copy_report {
+/* What rondo_store_migrate() could not take over.  Fixed numbers. */
+enum rondo_drop {
+	RONDO_DROP_SERIES = 1,   /* a series, for the error that says why */
+	RONDO_DROP_TIER = 2,     /* a tier of it: none has its interval over the same finest one */
+	RONDO_DROP_FUNCTION = 3, /* functions of a tier that the new one does not keep */
+	RONDO_DROP_HISTORY = 4,  /* what is older than the new tier retains */
+	RONDO_DROP_BOUNDS = 5,   /* all of a histogram: the new schema has other buckets */
+};
+
+/* One of them.  Strings live until the callback returns. */
+struct rondo_dropped {
 	size_t size;
-	uint64_t series;
-	uint64_t series_dropped; /* no schema or slot for them, or too long a key */
-	uint64_t tiers_dropped;  /* of series: no tier of that interval, over the same finest one */
+	enum rondo_drop what;
+	int error;          /* RONDO_DROP_SERIES: RONDO_E_FULL, _NO_SCHEMA, _TOO_LONG, _KIND */
+	const char *key;    /* name and labels */
+	const char *schema; /* the source's */
+	uint32_t tier;      /* the source's; UINT32_MAX: all */
+	uint32_t functions; /* RONDO_DROP_FUNCTION: the set of RONDO_FNS_* */
+	uint64_t interval_ns;
+	uint64_t from_ns, until_ns; /* RONDO_DROP_HISTORY: what was dropped lies in [from, until) */
+};
+
+/* What rondo_store_migrate() did. Cells hold up to six ticks or windows of one function each. */
+struct rondo_migrate_report {
+	size_t size;
+	uint64_t series;         /* that are in the new store */
+	uint64_t series_dropped; /* the others */
+	uint64_t tiers_dropped;  /* of series, for their interval or their buckets */
+	uint64_t functions_dropped;
 	uint64_t cells;
 	uint64_t cells_dropped; /* older than the new tier's retention */
 };
 
 /*
- * Writes all series of a store into a new one in directory `path`, which must not have one,
- * durably.  The store may be open read-only and be written meanwhile: the copy is consistent per
- * cell and for all closed windows.  opts: schemas to migrate to (longer or shorter retention,
- * other tiers, functions or max_series), entry_size, mode, detail; flags are ignored; NULL, or no
- * schemas: the same, a snapshot.  What is new in the schemas is computed as far as the finer tiers
- * reach back.  report may be NULL; set its size.  Takes the time and the memory of a store of that
- * size.  Errors as rondo_store_open(); a copy that fails leaves nothing there.
+ * schemas[n_schemas]: of the new store; NULL: those of the old one, a snapshot.  entry_size, mode,
+ * detail: as in rondo_open_opts; entry_size 0 is the old store's.  dropped: called for each thing
+ * that found no place; arg is its.
  */
-RONDO_API int rondo_store_copy(rondo_store *from, const char *path,
-			       const struct rondo_open_opts *opts,
-			       struct rondo_copy_report *report);
+struct rondo_migrate_opts {
+	size_t size;
+	const struct rondo_schema *schemas;
+	size_t n_schemas;
+	uint32_t entry_size;
+	uint32_t mode;
+	char *detail;
+	size_t detail_size;
+	void (*dropped)(const struct rondo_dropped *dropped, void *arg);
+	void *arg;
+};
+
+/*
+ * Writes all series of a store into a new one of other schemas in directory `path`, which must not
+ * have one, durably: other retentions, tiers, functions, selectors, max_series.  What fits is
+ * carried over: series that a schema takes, tiers of the same interval over the same finest
+ * interval, what the new retention holds.  What is new there (a tier, a function) is computed as far
+ * as the finer tiers reach back.  All else is dropped, counted in *report and told to
+ * opts->dropped.  The source may be open read-only and be written meanwhile: the copy is consistent
+ * per cell and for all closed windows; to go on recording without a gap, stop the writer first.
+ * opts and report may be NULL; set their sizes.  Takes the time and the memory of a store of that
+ * size.  Errors as rondo_store_open(); a migration that fails leaves nothing there.
+ */
+RONDO_API int rondo_store_migrate(rondo_store *from, const char *path,
+				  const struct rondo_migrate_opts *opts,
+				  struct rondo_migrate_report *report);
+
+/*
+ * A copy of a store, which may be open read-only and be written meanwhile: rondo_store_migrate() to
+ * the schemas that it has.  Nothing is dropped but series whose slot gets another owner meanwhile.
+ * detail: as in rondo_open_opts.
+ */
+RONDO_API int rondo_store_snapshot(rondo_store *from, const char *path, char *detail,
+				   size_t detail_size);
 
 /* What rondo_store_verify() looks at, and what it may find there.  Fixed numbers. */
 enum rondo_verify_kind {

@@ -213,11 +213,34 @@ static int call_copy(rondo_store *store)
 	int err;
 
 	remove_tree(in_scratch("copy"));
-	err = rondo_store_copy(store, in_scratch("copy"), NULL, NULL);
+	err = rondo_store_snapshot(store, in_scratch("copy"), NULL, 0);
 	/* never half a copy that passes for one */
 	if (err)
 		expect(access(in_scratch("copy/store.rondo"), F_OK) != 0, "half a copy");
 	return err;
+}
+
+static int call_migrate(rondo_store *store)
+{
+	struct rondo_schema to[2] = { schemas()[1], schemas()[0] };
+	const struct rondo_migrate_opts opts = { .size = sizeof(opts),
+						 .schemas = to,
+						 .n_schemas = 2,
+						 .detail = detail,
+						 .detail_size = sizeof(detail) };
+	int err;
+
+	to[0].max_series = 7;
+	remove_tree(in_scratch("copy"));
+	err = rondo_store_migrate(store, in_scratch("copy"), &opts, NULL);
+	if (err)
+		expect(access(in_scratch("copy/store.rondo"), F_OK) != 0, "half a store");
+	return err;
+}
+
+static int call_verify(rondo_store *store UNUSED)
+{
+	return rondo_store_verify(in_scratch("store"), NULL, NULL);
 }
 
 static int call_read(rondo_store *store)
@@ -277,7 +300,9 @@ static const struct {
 	{ "register", call_register, 1 },
 	{ "iterate", call_iterate, 8 },
 	{ "schema", call_schema, 2 },
-	{ "copy", call_copy, 12 },
+	{ "snapshot", call_copy, 12 },
+	{ "migrate", call_migrate, 12 },
+	{ "verify", call_verify, 14 },
 	{ "read", call_read, 0 },
 	{ "drain", call_drain, 0 },
 	{ "retire", call_retire, 0 },

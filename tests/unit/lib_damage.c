@@ -480,7 +480,7 @@ static void any_call(rondo_store *store, rondo_store *reader, rondo_series *seri
 		break;
 	default:
 		remove_tree(in_scratch("copy"));
-		rondo_store_copy(reader, in_scratch("copy"), NULL, NULL);
+		rondo_store_snapshot(reader, in_scratch("copy"), NULL, 0);
 	}
 }
 

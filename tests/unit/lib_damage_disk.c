@@ -208,7 +208,7 @@ START_TEST(core_disk_full_while_open)
 	ck_value(store, id_of_name(store, "c198"), 0, RONDO_FN_SUM, T0 + 59 * SEC, 198);
 	ck_value(store, id_of_name(store, "g"), 0, RONDO_FN_LAST, T0, 7);
 	/* a copy finds no place, and leaves nothing */
-	ck_err(rondo_store_copy(store, in_scratch("full/copy"), NULL, NULL), RONDO_E_NO_SPACE);
+	ck_err(rondo_store_snapshot(store, in_scratch("full/copy"), NULL, 0), RONDO_E_NO_SPACE);
 	ck_assert_int_ne(access(in_scratch("full/copy"), F_OK), 0);
 	ck_ok(rondo_store_close(store));
 }

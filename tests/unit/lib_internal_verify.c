@@ -466,7 +466,7 @@ START_TEST(limits_a_migrated_store_has_no_damage)
 {
 	struct rondo_tier longer[3];
 	struct rondo_schema both[2];
-	struct rondo_open_opts opts = { .size = sizeof(opts), .schemas = both, .n_schemas = 2 };
+	struct rondo_migrate_opts opts = { .size = sizeof(opts), .schemas = both, .n_schemas = 2 };
 	rondo_store *store = filled(in_scratch("shorter"));
 	rondo_series *c = counter(store, "c_total");
 
@@ -478,7 +478,7 @@ START_TEST(limits_a_migrated_store_has_no_damage)
 		consolidate(store, T0 + t * SEC);
 		ck_ok(rondo_add(c, T0 + t * SEC, 3));
 	}
-	ck_ok(rondo_store_copy(store, in_scratch("longer"), &opts, NULL));
+	ck_ok(rondo_store_migrate(store, in_scratch("longer"), &opts, NULL));
 	ck_ok(rondo_store_close(store));
 	ck_ok(rondo_store_verify(in_scratch("shorter"), NULL, NULL));
 	ck_ok(rondo_store_verify(in_scratch("longer"), NULL, NULL));
