@@ -314,7 +314,7 @@ static uint64_t gather(const struct schema *schema, uint32_t t, uint32_t slot,
 }
 
 /* Closes a window of the upper tier t; true if it was there already, whole. */
-bool histogram_close(struct schema *schema, uint32_t t, uint32_t slot, uint64_t window)
+bool histogram_close(const struct schema *schema, uint32_t t, uint32_t slot, uint64_t window)
 {
 	const struct tier *tier = &schema->tiers[t];
 	uint64_t tag = schema->columns[slot].tag, check = 0;

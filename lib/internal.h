@@ -79,7 +79,8 @@ struct tier {
 	uint64_t cursor;      /* upper tiers: the window that consolidate() closes next */
 	uint32_t cursor_slot; /* and the series to go on with */
 	bool catching_up;     /* up to the cursor, whatever is missing; see catch_up() */
-	uint64_t prefaulted;  /* cell number of the last row that was prepared */
+	uint64_t prefaulted;    /* rows before this cell number are prepared, */
+	uint64_t prefault_done; /* and so many bytes of its own */
 };
 
 /*
@@ -254,7 +255,7 @@ int slab_open(struct rondo_store *store, struct schema *schema, uint32_t tier, c
 	      size_t size);
 void slab_close(struct tier *tier);
 int slab_check_size(const struct tier *tier);
-void slab_prefault(struct tier *tier, uint64_t cell_number);
+void slab_prefault(struct tier *tier, uint64_t cell_number, uint64_t most);
 uint64_t slab_closed(const struct tier *tier);
 void slab_set_closed(struct tier *tier, uint64_t until_ns);
 void slab_clear(const struct schema *schema, uint32_t slot);
@@ -280,7 +281,7 @@ void index_free(struct rondo_store *store);
 void directory_synced(struct rondo_store *store);
 uint64_t clock_now(void);
 
-/* read.c and consolidate.c: covers are exact up to 1,023 ticks a window, scaled beyond */
+/* read.c and window.c: covers are exact up to 1,023 ticks a window, scaled beyond */
 static inline uint64_t ticks_of_cover(const struct tier *tier, uint32_t cover)
 {
 	if (tier->ticks <= COVER_MAX)
@@ -293,15 +294,32 @@ int series_tick(rondo_series *series, uint64_t ts_ns);
 void series_close(rondo_series *series);
 int series_refuse(rondo_series *series, int error);
 
-/* consolidate.c */
+/* window.c */
+
+/* Where a window of a tier lies, and its slots in the source: the same for all series. */
+struct window_at {
+	uint64_t window;
+	uint64_t number; /* of its cell */
+	uint32_t k;      /* its slot in it */
+	uint32_t row;
+	uint64_t source_number; /* the first cell, slot and row */
+	uint32_t source_k;
+	uint32_t source_row;
+};
+
+struct window_at window_at(const struct schema *schema, uint32_t t, uint64_t window);
+/* Closes it for one series, lane by lane; true if it was there already. */
+bool window_close(const struct schema *schema, uint32_t t, uint32_t slot,
+		  const struct window_at *at);
 uint32_t cover_of_ticks(const struct tier *tier, uint64_t known);
+/* Writes one lane's slot of a window, unless its place belongs to a later cell. */
 void put_lane(const struct schema *schema, const struct tier *tier, uint32_t lane,
 	      uint64_t generation_bits, uint64_t window, uint64_t bits, uint32_t cover);
 
 /* histogram.c */
 int histogram_at(const struct schema *schema, uint32_t t, uint32_t slot, uint64_t generation_bits,
 		 uint64_t window, struct rondo_histogram *out);
-bool histogram_close(struct schema *schema, uint32_t t, uint32_t slot, uint64_t window);
+bool histogram_close(const struct schema *schema, uint32_t t, uint32_t slot, uint64_t window);
 void histogram_settle(const struct schema *schema, uint32_t slot);
 void histogram_journal_copy(const struct schema *from, uint32_t from_slot, const struct schema *to,
 			    uint32_t to_slot);

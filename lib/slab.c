@@ -161,29 +161,49 @@ void slab_set_closed(struct tier *tier, uint64_t until_ns)
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
 #endif
 
+#define PAGE UINT64_C(4096)
+
 /*
- * Makes the pages of the row of this number, and of the one before it, writable in advance, so that a
- * writer that enters it takes no page fault.  Only a help: its failure costs the writer a fault.
+ * What recording into a row writes to: the row, and after it, in the finest tier, histograms' journals.
+ * Prepares at most so many bytes of that from `done` on; returns how many.
  */
-void slab_prefault(struct tier *tier, uint64_t number)
+static uint64_t prefault_part(const struct tier *tier, uint64_t row, uint64_t done, uint64_t most)
 {
-	const uint64_t page = 4096;
+	uint64_t from = SLAB_HEADER + row * tier->stride + done, to = from + tier->stride - done;
 
-	if (number == tier->prefaulted)
-		return;
-	for (uint64_t n = number - (number && tier->prefaulted + 1 != number); n <= number; n++) {
-		uint64_t from = SLAB_HEADER + n % tier->rows * tier->stride;
-		uint64_t to = from + tier->stride;
-
-		from &= ~(page - 1);
-		madvise(tier->map + from, to - from, MADV_POPULATE_WRITE);
+	if (done >= tier->stride) {
+		from = (uint64_t)(tier->end - tier->map) + done - tier->stride;
+		to = tier->file_size;
 	}
-	if (tier->end < tier->map + tier->file_size) { /* every call writes to the journals */
-		uint64_t from = (uint64_t)(tier->end - tier->map) & ~(page - 1);
+	to = to - from > most ? from + most : to;
+	madvise(tier->map + (from & ~(PAGE - 1)), to - (from & ~(PAGE - 1)), MADV_POPULATE_WRITE);
+	return to - from;
+}
 
-		madvise(tier->map + from, tier->file_size - from, MADV_POPULATE_WRITE);
+/*
+ * Makes pages writable in advance, up to the row of this number, so that a writer that enters it takes
+ * no page fault.  At most so many bytes now; what is left is for the next calls.  Only a help: its
+ * failure costs the writer a fault.
+ */
+void slab_prefault(struct tier *tier, uint64_t number, uint64_t most)
+{
+	uint64_t size = tier->stride + tier->file_size - (uint64_t)(tier->end - tier->map);
+
+	if (tier->prefaulted > number + 1 || tier->prefaulted + 1 < number) {
+		tier->prefaulted = number ? number - 1 : 0;
+		tier->prefault_done = 0;
 	}
-	tier->prefaulted = number;
+	while (tier->prefaulted <= number && most) {
+		uint64_t n = prefault_part(tier, tier->prefaulted % tier->rows, tier->prefault_done,
+					   most);
+
+		most -= n;
+		tier->prefault_done += n;
+		if (tier->prefault_done == size) {
+			tier->prefault_done = 0;
+			tier->prefaulted++;
+		}
+	}
 }
 
 /* After 4,194,303 owners of a slot its first generation comes again: nothing of it may be left. */

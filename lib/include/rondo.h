@@ -783,7 +783,8 @@ RONDO_API int rondo_record_batch(rondo_series *const *series, const double *valu
  * writers.  Call it about once a second; calling it late or seldom costs nothing but lateness, as
  * long as the finest tier still holds the data.  now_ns: the time; it may go back, see Clock steps
  * above.  budget: at most about that many windows of a series, then RONDO_MORE: call again, with
- * the same or a later now; 0 is no limit.  No allocation; a system call per file, to see its size.
+ * the same or a later now; and at most an eighth as many pages of each tier prepared for the writers,
+ * the rest at the next calls; 0 is no limit.  No allocation; a system call per file, to see its size.
  * Safe beside writers.
  * RONDO_E_READ_ONLY, _FAILED, _INVALID (now_ns 0).
  */
