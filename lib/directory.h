@@ -6,6 +6,7 @@
 #include "internal.h"
 
 /* entry.c */
+bool entry_whole(const void *bytes, size_t size);
 int entry_check(const struct schema *schema, uint32_t slot, uint64_t *state,
 		struct disk_entry *head);
 void entry_write(struct schema *schema, uint32_t slot, const struct rondo_series_def *def,

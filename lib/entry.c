@@ -105,6 +105,16 @@ static int image_load(const struct schema *schema, uint32_t slot, uint64_t *stat
 	return 0;
 }
 
+/* Whether these bytes begin with a live entry, of whatever schema. */
+bool entry_whole(const void *bytes, size_t size)
+{
+	const struct disk_entry *head = bytes;
+
+	return size > ENTRY_HEADER && state_kind(head->state) == ENTRY_LIVE &&
+	       text_len(head) <= size - ENTRY_HEADER &&
+	       entry_crc(head, state_generation(head->state), head + 1, text_len(head)) == head->crc;
+}
+
 int entry_check(const struct schema *schema, uint32_t slot, uint64_t *state,
 		struct disk_entry *head)
 {

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "directory.h"
 #include "superblock.h"
 
 static bool all_zero(const void *data, size_t len)
@@ -57,6 +58,23 @@ int superblock_check(const struct disk_superblock *sb, char *detail, size_t size
 }
 
 /*
+ * Whether a file without a superblock was a store nevertheless: series were registered in it, wherever
+ * its directory began.
+ */
+static bool was_store(int fd)
+{
+	uint64_t entry[KEY_MAX / sizeof(uint64_t)], changes;
+	ssize_t size;
+
+	if (pread(fd, &changes, sizeof(changes), CHANGES_OFFSET) == sizeof(changes) && changes)
+		return true;
+	for (off_t at = SCHEMAS_OFFSET; (size = pread(fd, entry, sizeof(entry), at)) > 0; at += 256)
+		if (entry_whole(entry, (size_t)size))
+			return true;
+	return false;
+}
+
+/*
  * The later one of the copies that are whole: if that one is of a newer version, the store is, and the
  * other copy is history.  RONDO_E_NOT_FOUND if none was ever written (a creation that did not end), the
  * first copy's error if neither is whole.
@@ -70,6 +88,9 @@ int superblock_read(int fd, struct disk_superblock *sb, char *detail, size_t siz
 	if (pread(fd, &copy[0], sizeof(copy[0]), SUPERBLOCK_A) < 0 ||
 	    pread(fd, &copy[1], sizeof(copy[1]), SUPERBLOCK_B) < 0)
 		return fail(detail, size, RONDO_E_IO, "%s: %s", STORE_FILE, strerror(errno));
+	if (all_zero(copy, sizeof(copy)) && was_store(fd))
+		return fail(detail, size, RONDO_E_CORRUPT, "%s: superblock: both copies are gone",
+			    STORE_FILE);
 	if (all_zero(copy, sizeof(copy)))
 		return fail(detail, size, RONDO_E_NOT_FOUND, "%s: its creation did not end",
 			    STORE_FILE);

@@ -91,8 +91,10 @@ WAYS = {
                                                   for at in (0, 4096)]),
     "magic": ("RONDO_E_CORRUPT", lambda s: superblocks(s, 0, b"RONDOSTX")),
     "later-superblock": ("RONDO_OK", lambda s: flip(s, "store.rondo", later_copy(s) + 300)),
-    "unfinished": ("RONDO_E_NOT_FOUND", lambda s: [patch(s, "store.rondo", at, bytes(512))
-                                                   for at in (0, 4096)]),
+    "no-superblock": ("RONDO_E_CORRUPT", lambda s: [patch(s, "store.rondo", at, bytes(512))
+                                                     for at in (0, 4096)]),
+    "unfinished": ("RONDO_E_NOT_FOUND", lambda s: [patch(s, "store.rondo", at, bytes(size))
+                                                   for at, size in ((0, 8192), (DIRECTORY, 8 * 512))]),
     "version-2": ("RONDO_E_VERSION", lambda s: superblocks(s, 12, b"\2")),
     "feature": ("RONDO_E_VERSION", lambda s: superblocks(s, 19, b"\x80")),
     "feature-to-ignore": ("RONDO_OK", lambda s: superblocks(s, 23, b"\x80")),

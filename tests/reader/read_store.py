@@ -255,6 +255,8 @@ class Store:
             swapped = swapped or magic == b"RONDOSTO" and order == SWAPPED
             if magic == b"RONDOSTO" and order == ORDER and file.checked(at, 512):
                 found.append((file.u64(at + 24), at))
+        if not seen and self.was_store():
+            raise corrupt(f"{file.path}: both superblocks are gone")
         if not seen:
             raise StoreError("RONDO_E_NOT_FOUND", f"{file.path} has no superblock")
         if not found and swapped:
@@ -262,6 +264,13 @@ class Store:
         if not found:
             raise corrupt(f"{file.path}: both superblocks")
         return max(found)[1]
+
+    def was_store(self):
+        """Whether there is anything of a file without a superblock."""
+        file = self.file
+        if file.size >= 2056 and file.u64(2048):
+            return True
+        return any(self.strings(at, file.size - at) for at in range(8192, file.size - 40, 256))
 
     def series(self):
         first = self.directory
@@ -272,19 +281,27 @@ class Store:
                     yield series
             first += schema.max_series * self.entry_size
 
+    def strings(self, at, size):
+        """Key, unit and help of the live entry in this many bytes, if it is one."""
+        state, _, crc, *lengths = self.file.get("QQIHHH", at)
+        length = sum(lengths)
+        if state & 255 != 2 or 40 + length > size:
+            return None
+        generation = struct.pack("<I", state >> 8 & 0x3FFFFF)
+        strings = self.file.bytes(at + 40, length)
+        if crc != crc32c(generation + self.file.bytes(at + 20, 20) + strings):
+            return None
+        key, unit, _ = lengths
+        return strings[:key], strings[key:key + unit], strings[key + unit:]
+
     def entry(self, schema, slot, at):
         state = self.file.u64(at)
-        crc, key, unit, text, kind, number, own_slot = self.file.get("IHHHBBI", at + 16)
-        if state & 255 != 2 or 40 + key + unit + text > self.entry_size:
+        strings = self.strings(at, self.entry_size)
+        kind, number, own_slot = self.file.get("BBI", at + 26)
+        if not strings or self.file.u64(at) != state or (number, own_slot) != (schema.index, slot):
             return None
-        generation = state >> 8 & 0x3FFFFF
-        strings = self.file.bytes(at + 40, key + unit + text)
-        if crc != crc32c(struct.pack("<I", generation) + self.file.bytes(at + 20, 20) + strings):
-            return None
-        if self.file.u64(at) != state or (number, own_slot) != (schema.index, slot):
-            return None
-        return Series(schema, slot, generation, kind, strings[:key].decode(),
-                      strings[key:key + unit].decode())
+        return Series(schema, slot, state >> 8 & 0x3FFFFF, kind, strings[0].decode(),
+                      strings[1].decode())
 
     def lane(self, series, tier, lane):
         """{tick or window number: (value, cover)} of one lane; in the finest tier the cover is 1."""

@@ -335,6 +335,28 @@ START_TEST(core_unfinished_creation_is_completed)
 }
 END_TEST
 
+/* A store whose head was overwritten by zeros was created anew, and all that was in it was gone. */
+START_TEST(errors_a_lost_superblock_is_no_unfinished_creation)
+{
+	const struct rondo_schema schema = schema_small(4);
+	static const char zeros[8192];
+
+	for (int all = 0; all < 2; all++) {
+		const char *path = in_scratch("lost"), *file = in_scratch("lost/store.rondo");
+		rondo_store *store = NULL;
+
+		make_store(path);
+		overwrite(file, 0, zeros, all ? 8192 : 512);
+		overwrite(file, 4096, zeros, 512);
+		ck_err(try_open(path, 0), RONDO_E_CORRUPT);
+		ck_err(try_open(path, RONDO_OPEN_READ_ONLY), RONDO_E_CORRUPT);
+		ck_err(open_with(path, &schema, 1, RONDO_OPEN_CREATE, &store), RONDO_E_CORRUPT);
+		ck_assert(strstr(detail, "superblock") != NULL);
+		remove_tree(path);
+	}
+}
+END_TEST
+
 static int create_in(const char *path, uint32_t n)
 {
 	const struct rondo_schema schema = schema_small(n);
@@ -585,6 +607,7 @@ int main(void)
 		{ core_modes_of_created_files, 'C' },
 		{ core_unclean_opens_are_counted, 'C' },
 		{ core_unfinished_creation_is_completed, 'C' },
+		{ errors_a_lost_superblock_is_no_unfinished_creation, 'E' },
 		{ core_one_superblock_copy_is_enough, 'C' },
 		{ limits_no_descriptor_is_left, 'L' },
 		{ limits_many_stores_at_once, 'L' },
