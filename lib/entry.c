@@ -112,7 +112,8 @@ bool entry_whole(const void *bytes, size_t size)
 
 	return size > ENTRY_HEADER && state_kind(head->state) == ENTRY_LIVE &&
 	       text_len(head) <= size - ENTRY_HEADER &&
-	       entry_crc(head, state_generation(head->state), head + 1, text_len(head)) == head->crc;
+	       entry_crc(head, state_generation(head->state), head + 1, text_len(head)) ==
+		       head->crc;
 }
 
 int entry_check(const struct schema *schema, uint32_t slot, uint64_t *state,

@@ -125,6 +125,18 @@ static int map_directory(struct rondo_store *store, const char *path,
 	return sigbus_add(store, map, store->file_size);
 }
 
+/*
+ * What writers may write to before the first consolidate(): nothing that was closed already.  A hint from
+ * beyond the clock is none: the clock went back since, or it is damage.
+ */
+static void set_open_span(struct schema *schema)
+{
+	uint64_t closed = schema->n_tiers > 1 ? slab_closed(&schema->tiers[0]) : 0;
+
+	schema->closed_until = closed <= schema->now ? closed : 0;
+	schema->open_span = schema->now + schema->max_ahead - schema->closed_until;
+}
+
 static int load_schemas(struct rondo_store *store, const struct rondo_open_opts *opts)
 {
 	uint64_t n_series = 0, now = clock_now();
@@ -141,11 +153,11 @@ static int load_schemas(struct rondo_store *store, const struct rondo_open_opts 
 		schema->index = i;
 		schema->now = now;
 		err = schema_decode(disk, schema, opts->detail, opts->detail_size);
-		schema->open_span = now + schema->max_ahead;
 		for (uint32_t t = 0; !err && t < schema->n_tiers; t++)
 			err = slab_open(store, schema, t, opts->detail, opts->detail_size);
 		if (err)
 			return err;
+		set_open_span(schema);
 		n_series += schema->max_series;
 	}
 	if (directory_size(n_series, store->n_schemas, store->entry_size) != store->file_size)

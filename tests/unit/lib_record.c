@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "lib_common.h"
 
@@ -216,6 +217,33 @@ START_TEST(limits_late_and_early)
 	consolidate(store, T0 + 36 * SEC);
 	ck_assert_uint_eq(store_info(store).future, 1);
 	ck_value(store, id, 0, RONDO_FN_LAST, T0 + 96 * SEC, 4);
+	ck_ok(rondo_store_close(store));
+	/* what was closed stays closed after opening, before anybody has called consolidate() */
+	store = reopen(in_scratch("late"), 0);
+	g = gauge(store, "new");
+	ck_err(rondo_record(g, T0 + 29 * SEC, 9), RONDO_E_TOO_OLD);
+	ck_ok(rondo_record(g, T0 + 30 * SEC, 6));
+	ck_ok(rondo_store_close(store));
+}
+END_TEST
+
+/* A clock that was an hour ahead has gone back while the store was closed: nothing is late. */
+START_TEST(limits_closed_in_the_future)
+{
+	struct timespec ts;
+	rondo_series *g;
+	uint64_t now;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	now = (uint64_t)ts.tv_sec * SEC;
+	open_small("ahead");
+	g = gauge(store, "g");
+	consolidate(store, now + 3600 * SEC);
+	ck_ok(rondo_record(g, now + 3600 * SEC, 1));
+	consolidate(store, now + 3660 * SEC);
+	ck_ok(rondo_store_close(store));
+	store = reopen(in_scratch("ahead"), 0);
+	ck_ok(rondo_record(gauge(store, "g"), now, 2));
 	ck_ok(rondo_store_close(store));
 }
 END_TEST
@@ -623,6 +651,7 @@ int main(void)
 		{ core_pauses_of_every_length, 'C' },
 		{ core_late_samples_touch_no_other_series, 'C' },
 		{ limits_late_and_early, 'L' },
+		{ limits_closed_in_the_future, 'L' },
 		{ limits_a_window_closes_in_the_cell, 'L' },
 		{ limits_ticks_of_any_length, 'L' },
 		{ limits_without_consolidation, 'L' },
