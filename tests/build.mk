@@ -67,6 +67,14 @@ $(MAKE_STORE): private LIBS = -lm -pthread
 $(MAKE_STORE): $(call objects,tests/helpers/make_store.c) $(LIB_A)
 	$(link)
 
+# VMs of a few milliseconds, for the collector's tests.
+CHURN := $(OUT)/tests/churn
+ALL += $(CHURN)
+
+$(CHURN): private LIBS = -pthread
+$(CHURN): $(call objects,tests/helpers/churn.c)
+	$(link)
+
 # This one counts, and fails, what the library allocates.
 HEAP := malloc calloc realloc aligned_alloc strdup strndup free
 $(OUT)/tests/lib_alloc: private LDFLAGS += $(HEAP:%=-Wl,--wrap=%)

@@ -14,6 +14,7 @@
 #include "log.h"
 
 #define ROSTER_MAX 4096
+#define KEY_MAX    470 /* bytes of name, labels and help in an entry of 512 */
 
 static void copy_label(char *to, size_t size, const char *value)
 {
@@ -74,6 +75,33 @@ static void add_label(struct store_def *def, const char *name, const char *value
 		def->label[i] = (struct rondo_label){ name, value };
 }
 
+/* How long a value is inside quotes, where these and backslashes have another one before them. */
+static size_t quoted(const char *value)
+{
+	size_t n = 0;
+
+	for (; *value; value++)
+		n += *value == '"' || *value == '\\' ? 2 : 1;
+	return n;
+}
+
+/* The end of the path that still fits into the directory's entry beside the other labels. */
+static const char *fitting(const struct store_def *def, const char *path)
+{
+	size_t used = strlen(def->name) + strlen(def->help) + strlen(",instance=\"\",cgroup=\"\"") +
+		      quoted(def->instance);
+	int i;
+
+	for (i = 0; def->label[i].name; i++)
+		used += strlen(def->label[i].name) + quoted(def->label[i].value) + strlen(",=\"\"");
+	while (*path && used + quoted(path) > KEY_MAX)
+		path++;
+	/* Not from within a character. */
+	while (((unsigned char)*path & 0xc0) == 0x80)
+		path++;
+	return path;
+}
+
 static void register_info(struct vm *vm, struct store *s)
 {
 	char pid[12], ordinal[12] = "", started[24];
@@ -97,7 +125,7 @@ static void register_info(struct vm *vm, struct store *s)
 	add_label(&def, "named_by", vm->id.fallback ? "pid" : "");
 	add_label(&def, "namespace", vm->id.namespace);
 	add_label(&def, "pod", vm->id.pod);
-	add_label(&def, "cgroup", vm->id.cgroup);
+	add_label(&def, "cgroup", fitting(&def, vm->id.cgroup));
 	vm->info = store_series(s, GROUP_INFO, &def);
 }
 

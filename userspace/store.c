@@ -11,8 +11,6 @@
 #include "budget.h"
 #include "log.h"
 
-#define ENTRY_SIZE 1024 /* of the directory: vm_info has long labels */
-
 struct store {
 	rondo_store *rondo;
 	group_set groups;
@@ -28,7 +26,7 @@ int store_plan(const struct store_config *config, struct rondo_plan *plan, char 
 	size_t n = groups_schemas(config->groups, config->max_vcpus, config->max_vms,
 				  &config->tiers, schemas);
 
-	return rondo_plan(schemas, n, ENTRY_SIZE, plan, detail, size);
+	return rondo_plan(schemas, n, 0, plan, detail, size);
 }
 
 /* The groups that it was made with, and its tick; none: made by something else. */
@@ -95,7 +93,6 @@ enum status store_open(const char *dir, const struct store_config *config, struc
 	err = rondo_store_open(dir, &opts, &s->rondo);
 	if (err == RONDO_E_NOT_FOUND) {
 		opts.flags = RONDO_OPEN_CREATE;
-		opts.entry_size = ENTRY_SIZE;
 		opts.schemas = schemas;
 		opts.n_schemas = groups_schemas(config->groups, config->max_vcpus, config->max_vms,
 						&config->tiers, schemas);

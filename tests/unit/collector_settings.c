@@ -208,15 +208,6 @@ START_TEST(errors_each_has_a_sentence)
 	};
 	static const char *const files[] = { "store",       "store /x",           "= 1",
 					     "nothing = 1", "top = 4\ntop = x\n", "max-vcpus =" };
-	static const char *const plans[] = { "",
-					     "vms=3",
-					     "vcpus=",
-					     "vcpus=3,",
-					     "vcpus=x",
-					     "vcpus=3;vms=4",
-					     "vcpus=99999999999999999999" };
-	static const char *const filters[] = { ",", "a,,b", "!", "a,!" };
-	static const char *const tiers[] = { "1s/10m,1500ms/1h", "1s/1500ms", "1s/10s,10s/1h" };
 	size_t i;
 
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -231,6 +222,22 @@ START_TEST(errors_each_has_a_sentence)
 	}
 	ck_assert_int_eq(settings_read(&s, "/nowhere/file", error, sizeof(error)), 1);
 	ck_assert_int_eq(settings_read(&s, "/", error, sizeof(error)), -1);
+}
+END_TEST
+
+START_TEST(errors_lists)
+{
+	static const char *const plans[] = { "",
+					     "vms=3",
+					     "vcpus=",
+					     "vcpus=3,",
+					     "vcpus=x",
+					     "vcpus=3;vms=4",
+					     "vcpus=99999999999999999999" };
+	static const char *const filters[] = { ",", "a,,b", "!", "a,!" };
+	static const char *const tiers[] = { "1s/10m,1500ms/1h", "1s/1500ms", "1s/10s,10s/1h" };
+	size_t i;
+
 	for (i = 0; i < sizeof(plans) / sizeof(plans[0]); i++)
 		ck_assert_msg(plan_parse(plans[i], &s, error, sizeof(error)) == -1, "%s", plans[i]);
 	for (i = 0; i < sizeof(filters) / sizeof(filters[0]); i++)
@@ -298,6 +305,7 @@ int main(void)
 	tcase_add_test(limits, limits_tiers);
 	tcase_add_test(limits, limits_long_line);
 	tcase_add_test(errors, errors_each_has_a_sentence);
+	tcase_add_test(errors, errors_lists);
 	suite_add_tcase(suite, core);
 	suite_add_tcase(suite, limits);
 	suite_add_tcase(suite, errors);
