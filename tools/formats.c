@@ -20,7 +20,7 @@ static void table_open(FILE *out, const struct stretch *s, bool first)
 	if (!first)
 		fputc('\n', out);
 	plain_text(out, s->key);
-	fprintf(out, "  (%s, %s per %s", kind_name(s->kind), function_name(s->function),
+	fprintf(out, "  (%s, %s per %s", kind_name(s->kind), s->function,
 		duration_text(interval, s->interval_ns));
 	if (s->unit[0]) {
 		fputs(", ", out);
@@ -63,8 +63,8 @@ static void csv_point(FILE *out, const struct stretch *s, const struct rondo_poi
 		csv_field(out, s->key + strlen(s->name) + 1, strlen(s->key) - strlen(s->name) - 2);
 	fprintf(out, ",%s,", kind_name(s->kind));
 	csv_field(out, s->unit, strlen(s->unit));
-	fprintf(out, ",%s,%" PRIu64 ",%" PRIu64 ",%s\n", function_name(s->function), s->interval_ns,
-		p->ts_ns, number_text(value, p->value));
+	fprintf(out, ",%s,%" PRIu64 ",%" PRIu64 ",%s\n", s->function, s->interval_ns, p->ts_ns,
+		number_text(value, p->value));
 }
 
 const struct format_ops format_csv = { .begin = csv_begin, .point = csv_point };
@@ -88,7 +88,7 @@ static void json_open(FILE *out, const struct stretch *s, bool first)
 	fprintf(out,
 		",\"kind\":\"%s\",\"function\":\"%s\",\"tier\":{\"interval_ns\":%" PRIu64
 		"},\"points\":[",
-		kind_name(s->kind), function_name(s->function), s->interval_ns);
+		kind_name(s->kind), s->function, s->interval_ns);
 }
 
 static void json_point(FILE *out, const struct stretch *s, const struct rondo_point *p, bool first)

@@ -7,6 +7,7 @@
 #include "times.h"
 
 #include <getopt.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,7 @@ enum option_id {
 	OPT_TIER,
 	OPT_STEP,
 	OPT_FUNCTION,
+	OPT_MERGE,
 	OPT_FORMAT,
 	OPT_JSON,
 };
@@ -32,6 +34,7 @@ static const struct option options[] = {
 	{ "tier", required_argument, NULL, OPT_TIER },
 	{ "step", required_argument, NULL, OPT_STEP },
 	{ "function", required_argument, NULL, OPT_FUNCTION },
+	{ "merge", no_argument, NULL, OPT_MERGE },
 	{ "format", required_argument, NULL, OPT_FORMAT },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ NULL, 0, NULL, 0 },
@@ -71,12 +74,33 @@ static const char *set_tier(const char *text, struct selection *sel)
 	return NULL;
 }
 
+/* pNN: the share of NN per cent, 0 to 100. */
+static bool is_percentile(const char *text, double *quantile)
+{
+	char *end;
+	double percent;
+
+	if (text[0] != 'p' || text[1] < '0' || text[1] > '9' ||
+	    strspn(text + 1, "0123456789.") != strlen(text + 1))
+		return false;
+	percent = strtod(text + 1, &end);
+	*quantile = percent / 100;
+	return !*end && percent <= 100;
+}
+
 static const char *set_function(const char *text, struct selection *sel)
 {
 	int function = function_find(text);
 
+	sel->quantile_text = NULL;
+	sel->function = RONDO_FN_DEFAULT;
+	if (is_percentile(text, &sel->quantile)) {
+		sel->quantile_text = text;
+		return NULL;
+	}
 	if (function < 0)
-		return "no such function; there are avg min max last sum count total rate";
+		return "no such function; there are avg min max last sum count total rate, and "
+		       "percentiles p0 to p100";
 	sel->function = (enum rondo_function)function;
 	return NULL;
 }
@@ -109,6 +133,9 @@ static const char *take(int opt, const char *arg, struct selection *sel)
 		return duration_parse(arg, &sel->step_ns);
 	case OPT_FUNCTION:
 		return set_function(arg, sel);
+	case OPT_MERGE:
+		sel->merge = true;
+		return NULL;
 	case OPT_FORMAT:
 		return set_format(arg, sel);
 	default: /* OPT_JSON */
@@ -130,6 +157,8 @@ static const char *check(struct selection *sel)
 {
 	if (sel->step_ns && sel->tier != RONDO_TIER_AUTO)
 		return "--step chooses among tiers, so it does not go with --tier N";
+	if (sel->format == FORMAT_OPENMETRICS && (sel->quantile_text || sel->merge))
+		return "percentiles and --merge are not for OpenMetrics; use table, csv or json";
 	if (sel->has_range && sel->has_start && sel->has_end)
 		return "--start and --end already give the range; leave --range out";
 	if (sel->has_end && sel->has_start && sel->end_ns <= sel->start_ns)

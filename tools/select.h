@@ -28,6 +28,9 @@ struct selection {
 	uint64_t step_ns;
 	uint32_t tier;                /* RONDO_TIER_AUTO, or an index */
 	enum rondo_function function; /* RONDO_FN_DEFAULT if none was given */
+	const char *quantile_text;    /* "p99.9": of histograms; or NULL */
+	double quantile;              /* 0.999 */
+	bool merge;                   /* histograms, into one */
 };
 
 /* The help on the options that selection_parse() knows, for the commands' help. */
@@ -45,7 +48,9 @@ struct selection {
 	"  --step DURATION    with auto: no tier finer than the coarsest with an interval\n"       \
 	"                     of at most DURATION\n"                                               \
 	"  --function NAME    avg min max last sum count, and of counters total (cumulative)\n"    \
-	"                     and rate (per second); default: sum of counters, avg of gauges\n"    \
+	"                     and rate (per second); of histograms count, sum, avg and\n"          \
+	"                     percentiles: p50, p99.9; default: sum of counters, avg of others\n"  \
+	"  --merge            adds up all histograms that match, exactly, window by window\n"      \
 	"  -o, --output FILE  write there; FILE appears when it is complete\n"
 
 /*

@@ -12,12 +12,13 @@
 #include <string.h>
 
 #define BLOCK 1024 /* points per read */
+#define KINDS (RONDO_HISTOGRAM + 1)
 
 /* Series that could not be read as asked: how many, of which kind, and the first error. */
 struct left_out {
-	uint64_t n[2]; /* gauges, counters */
-	int error[2];
-	enum rondo_function function[2];
+	uint64_t n[KINDS];
+	int error[KINDS];
+	enum rondo_function function[KINDS];
 };
 
 int walk_begin(struct walk *w, rondo_store *store, const struct selection *sel)
@@ -48,11 +49,15 @@ static void warn_left_out(const struct walk *w, uint32_t i, int k)
 {
 	const struct left_out *l = &w->left_out[i];
 	const struct rondo_schema *schema = &w->schemas[i];
-	const char *function = function_name(l->function[k]);
-	const char *kind = k ? "counter" : "gauge";
+	const char *function = w->sel->quantile_text ? w->sel->quantile_text
+						     : function_name(l->function[k]);
+	const char *kind = kind_name((enum rondo_kind)k);
 	const char *s = l->n[k] == 1 ? "" : "s";
 
-	if (l->error[k] == RONDO_E_KIND)
+	if (k == RONDO_HISTOGRAM && w->sel->format == FORMAT_OPENMETRICS)
+		cli_error("left out %" PRIu64 " %s%s: not for OpenMetrics; use csv or json",
+			  l->n[k], kind, s);
+	else if (l->error[k] == RONDO_E_KIND)
 		cli_error("left out %" PRIu64 " %s%s: there is no %s of a %s", l->n[k], kind, s,
 			  function, kind);
 	else if (w->sel->tier != RONDO_TIER_AUTO && w->sel->tier >= schema->n_tiers)
@@ -74,7 +79,7 @@ static void warn_left_out(const struct walk *w, uint32_t i, int k)
 void walk_end(struct walk *w)
 {
 	for (uint32_t i = 0; i < w->n_schemas; i++)
-		for (int k = 0; k < 2; k++)
+		for (int k = 0; k < KINDS; k++)
 			if (w->left_out[i].n[k])
 				warn_left_out(w, i, k);
 	free(w->left_out);
@@ -86,7 +91,8 @@ int walk_status(const struct walk *w)
 	uint64_t left_out = 0;
 
 	for (uint32_t i = 0; i < w->n_schemas; i++)
-		left_out += w->left_out[i].n[0] + w->left_out[i].n[1];
+		for (int k = 0; k < KINDS; k++)
+			left_out += w->left_out[i].n[k];
 	if (w->points)
 		return CLI_OK;
 	if (!w->series)
@@ -168,6 +174,14 @@ static bool lacks(const struct walk *w, uint32_t schema, enum rondo_function fun
 	return true;
 }
 
+void walk_leave_out(struct walk *w, uint32_t schema, enum rondo_kind kind, int error,
+		    enum rondo_function function)
+{
+	w->left_out[schema].error[kind] = error;
+	w->left_out[schema].function[kind] = function;
+	w->left_out[schema].n[kind]++;
+}
+
 int walk_points(struct walk *w, rondo_id id, uint32_t schema, enum rondo_kind kind,
 		enum rondo_function function,
 		void (*point)(const struct rondo_point *p, uint64_t interval_ns, void *arg),
@@ -176,17 +190,15 @@ int walk_points(struct walk *w, rondo_id id, uint32_t schema, enum rondo_kind ki
 	const struct rondo_schema *s = &w->schemas[schema];
 	struct rondo_point points[BLOCK];
 	struct rondo_range range = w->range;
-	int k = kind == RONDO_COUNTER, err;
 	size_t n;
+	int err;
 
 	range.function = function;
 	do {
 		err = rondo_read(w->store, id, &range, points, BLOCK, &n);
 		if (err == RONDO_E_KIND ||
 		    (err == RONDO_E_NOT_FOUND && lacks(w, schema, function))) {
-			w->left_out[schema].error[k] = err;
-			w->left_out[schema].function[k] = function;
-			w->left_out[schema].n[k]++;
+			walk_leave_out(w, schema, kind, err, function);
 			return CLI_OK;
 		}
 		if (err == RONDO_E_NOT_FOUND)
@@ -208,6 +220,8 @@ int walk_points(struct walk *w, rondo_id id, uint32_t schema, enum rondo_kind ki
 
 /* State of walk_format() between calls. */
 struct formatting {
+	struct walk *walk;
+	const struct rondo_schema *schema; /* of the series at work */
 	const struct format_ops *ops;
 	FILE *out;
 	struct stretch stretch;
@@ -239,13 +253,33 @@ static void format_point(const struct rondo_point *p, uint64_t interval_ns, void
 	f->first = false;
 }
 
+static int format_histogram(const struct rondo_histogram *h, uint64_t interval_ns, void *arg)
+{
+	struct formatting *f = arg;
+	struct rondo_point point = { .ts_ns = h->ts_ns, .tier = h->tier, .known = h->known };
+
+	if (histogram_value(f->walk, f->schema, h, &point.value)) {
+		format_point(&point, interval_ns, f);
+		f->walk->points++;
+	}
+	return CLI_OK;
+}
+
 static int format_series(struct walk *w, const struct rondo_series_info *info, void *arg)
 {
 	struct formatting *f = arg;
 	enum rondo_function function = walk_function(w, info->schema, info->kind);
+	bool histogram = info->kind == RONDO_HISTOGRAM;
+	const char *name = histogram ? histogram_function(w->sel, &function)
+				     : function_name(function);
 	char unit[64];
 	int status;
 
+	if (!name || (!histogram && w->sel->quantile_text)) {
+		walk_leave_out(w, info->schema, info->kind, RONDO_E_KIND, function);
+		return CLI_OK;
+	}
+	f->schema = &w->schemas[info->schema];
 	f->stretch = (struct stretch){
 		.id = info->id,
 		.key = info->key,
@@ -254,23 +288,38 @@ static int format_series(struct walk *w, const struct rondo_series_info *info, v
 		.n_labels = info->n_labels,
 		.kind = info->kind,
 		.unit = names_unit(info->unit, function, unit, sizeof(unit)),
-		.function = function,
+		.function = name,
 	};
-	status = walk_points(w, info->id, info->schema, info->kind, function, format_point, f);
+	if (histogram)
+		status = walk_histograms(w, info->id, info->schema, format_histogram, f);
+	else
+		status = walk_points(w, info->id, info->schema, info->kind, function, format_point,
+				     f);
 	close_stretch(f);
 	if (status == CLI_OK && ferror(f->out))
 		return CLI_FAILED; /* output_close() says so */
 	return status;
 }
 
+static void format_stretch(const struct stretch *stretch, void *arg)
+{
+	struct formatting *f = arg;
+
+	f->stretch = *stretch;
+}
+
 int walk_format(struct walk *w, const struct format_ops *ops, FILE *out)
 {
-	struct formatting f = { .ops = ops, .out = out };
+	struct formatting f = { .walk = w, .ops = ops, .out = out };
 	int status;
 
 	if (ops->begin)
 		ops->begin(out);
-	status = walk_series(w, format_series, &f);
+	if (w->sel->merge)
+		status = histograms_merged(w, format_stretch, format_point, &f);
+	else
+		status = walk_series(w, format_series, &f);
+	close_stretch(&f);
 	if (ops->end && status == CLI_OK)
 		ops->end(out);
 	return status;

@@ -22,7 +22,7 @@ struct stretch {
 	size_t n_labels;
 	enum rondo_kind kind;
 	const char *unit; /* of the values, not only the stored one */
-	enum rondo_function function;
+	const char *function;
 	uint64_t interval_ns; /* of the tier */
 };
 
@@ -75,6 +75,31 @@ int walk_points(struct walk *w, rondo_id id, uint32_t schema, enum rondo_kind ki
 		enum rondo_function function,
 		void (*point)(const struct rondo_point *p, uint64_t interval_ns, void *arg),
 		void *arg);
+
+/* Counts a series that can't be read that way, for walk_end() to say so. */
+void walk_leave_out(struct walk *w, uint32_t schema, enum rondo_kind kind, int error,
+		    enum rondo_function function);
+
+/* Reads one histogram's ticks or windows, by the walk's range. As walk_points(). */
+int walk_histograms(struct walk *w, rondo_id id, uint32_t schema,
+		    int (*take)(const struct rondo_histogram *h, uint64_t interval_ns, void *arg),
+		    void *arg);
+
+/* The value of a histogram that was asked for; false if it has none, as nothing was counted. */
+bool histogram_value(const struct walk *w, const struct rondo_schema *schema,
+		     const struct rondo_histogram *histogram, double *value);
+
+/* What was asked for, of histograms: "p99", "avg"; NULL if they have no such function. */
+const char *histogram_function(const struct selection *sel, enum rondo_function *function);
+
+/*
+ * All histograms that match, added up window by window. *stretch (its strings are *merged's) and
+ * points are handed to open() and point() once, if there are any. CLI_OK, or CLI_FAILED or
+ * CLI_USAGE after a message.
+ */
+int histograms_merged(struct walk *w, void (*open)(const struct stretch *stretch, void *arg),
+		      void (*point)(const struct rondo_point *p, uint64_t interval_ns, void *arg),
+		      void *arg);
 
 /* The whole: all series that match, in a format whose series may come in any order. */
 int walk_format(struct walk *w, const struct format_ops *ops, FILE *out);

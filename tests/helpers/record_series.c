@@ -7,6 +7,8 @@
  *		knows, too. With PHASE 2 an existing store is continued, as after a restart.
  *	record_series clash STORE START_S
  *		Two series that exporters would give one name.
+ *	record_series histograms STORE START_S SECONDS SERIES
+ *		Histograms that tests/native/percentiles.sh knows the formula of.
  *	record_series live STORE SERIES
  *		Counters at the wall clock's time, consolidating four times a second, until it is killed.
  *		Prints "ready" when the first values are in.
@@ -175,6 +177,46 @@ static int clash(const char *path, uint64_t start)
 	return 0;
 }
 
+/* Each second of each series i, (7 t + 3 i) mod 11 values, the k-th (31 t + 17 i + 13 k) mod 997. */
+static int histograms(const char *path, uint64_t start, uint64_t seconds, unsigned int n)
+{
+	static const struct rondo_tier tiers[] = {
+		{ .interval_ns = S, .retention_ns = 120 * S },
+		{ .interval_ns = 10 * S, .retention_ns = 1200 * S },
+		{ .interval_ns = 60 * S, .retention_ns = 3600 * S },
+	};
+	static const double bounds[] = { 10, 50, 100, 200, 400, 800 };
+	const struct rondo_schema schema = { .size = sizeof(schema),
+					     .name = "h",
+					     .tiers = tiers,
+					     .n_tiers = 3,
+					     .max_series = 16,
+					     .bounds = bounds,
+					     .n_bounds = 6 };
+	struct rondo_open_opts opts = {
+		.size = sizeof(opts), .flags = RONDO_OPEN_CREATE, .schemas = &schema, .n_schemas = 1
+	};
+	static const char *const vcpus[] = { "0", "1", "2", "3", "4", "5", "6", "7" };
+	rondo_series *s[8];
+	rondo_store *store;
+
+	must(n <= 8 ? 0 : RONDO_E_INVALID, "series");
+	must(rondo_store_open(path, &opts, &store), path);
+	for (unsigned int i = 0; i < n; i++)
+		s[i] = series(store, "wait_ns", RONDO_HISTOGRAM, "ns", NULL, "vm-1", vcpus[i]);
+	must(rondo_consolidate(store, start * S, 0), "consolidate");
+	for (uint64_t t = 0; t < seconds; t++) {
+		for (uint64_t i = 0; i < n; i++)
+			for (uint64_t k = 0; k < (7 * t + 3 * i) % 11; k++)
+				must(rondo_observe(s[i], (start + t) * S,
+						   (double)((31 * t + 17 * i + 13 * k) % 997)),
+				     "observe");
+		must(rondo_consolidate(store, (start + t + 1) * S, 0), "consolidate");
+	}
+	must(rondo_store_close(store), "close");
+	return 0;
+}
+
 static uint64_t now_ns(void)
 {
 	struct timespec ts;
@@ -221,10 +263,12 @@ int main(int argc, char **argv)
 		return fill(argv[2], a, b, argc > 5 ? atoi(argv[5]) : 0);
 	if (argc == 4 && !strcmp(argv[1], "clash"))
 		return clash(argv[2], a);
+	if (argc == 6 && !strcmp(argv[1], "histograms"))
+		return histograms(argv[2], a, b, (unsigned int)atoi(argv[5]));
 	if (argc == 4 && !strcmp(argv[1], "live"))
 		return live(argv[2], (unsigned int)a);
 	fputs("usage: record_series fill STORE START_S SECONDS [PHASE] | clash STORE START_S | "
-	      "live STORE SERIES\n",
+	      "histograms STORE START_S SECONDS SERIES | live STORE SERIES\n",
 	      stderr);
 	return 2;
 }

@@ -5,7 +5,7 @@ compare.py - whether JSON of series says the same: compare.py FILE DIRECTORY_OR_
 
 A directory stands for all its files together; their order does not matter, and empty ones have
 nothing. A series is known by its name, function and interval. Numbers are compared bit by bit, times
-as integers. Of a series that only one side describes further (labels, unit), what both have counts.
+as integers. Figures derived from histograms are left out, as the histograms are compared. Of a series that only one side describes further (labels, unit), what both have counts.
 Prints how many points there were, or where the first differences are.
 """
 import json
@@ -35,6 +35,8 @@ def load(path):
     found = {}
     for document in documents(path):
         for series in document["series"]:
+            if series["kind"] == "histogram" and series["function"] != "histogram":
+                continue
             key = f'{series["name"]} {series["function"]} {series["tier"]["interval_ns"]}'
             if key in found:
                 sys.exit(f"{path}: {key} twice")

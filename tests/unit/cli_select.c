@@ -51,6 +51,13 @@ START_TEST(core)
 	ck_assert_uint_eq(sel.start_ns, 0);
 	ck_assert_uint_eq(sel.end_ns, 0);
 
+	sel = parsed("dir --function p99.9 --merge");
+	ck_assert_str_eq(sel.quantile_text, "p99.9");
+	ck_assert(sel.quantile > 0.99899999 && sel.quantile < 0.99900001 && sel.merge);
+	sel = parsed("dir --function p99 --function max");
+	ck_assert_ptr_null(sel.quantile_text);
+	ck_assert_int_eq(sel.function, RONDO_FN_MAX);
+
 	sel = parsed("--tier 2 dir --function rate a{b=\"c\"} -o f --format csv");
 	ck_assert_str_eq(sel.store, "dir");
 	ck_assert_str_eq(sel.selector, "a{b=\"c\"}");
