@@ -85,7 +85,7 @@ static int load_slot(struct schema *schema, uint32_t slot)
 }
 
 /*
- * Readers need nothing; a writer gets handles, columns and the index.  An entry that is BUSY or
+ * Readers need next to nothing; a writer gets handles, columns and the index.  An entry that is BUSY or
  * does not check is free, as is a hole that a power loss left below a used slot.
  */
 int directory_load(struct rondo_store *store, char *detail, size_t size)
@@ -99,13 +99,14 @@ int directory_load(struct rondo_store *store, char *detail, size_t size)
 		schema->entries = store->map + offset;
 		offset += n * store->entry_size;
 		schema->used = schema->max_series;
-		if (store->read_only)
+		schema->checked = calloc(n, sizeof(*schema->checked));
+		if (schema->checked && store->read_only)
 			continue;
 		schema->used = 0;
 		schema->handles = calloc(1, sizeof(struct handles) + n * sizeof(rondo_series));
 		schema->columns = columns_new(n);
 		schema->free_slots = calloc(n, sizeof(*schema->free_slots));
-		if (!schema->handles || !schema->columns || !schema->free_slots)
+		if (!schema->checked || !schema->handles || !schema->columns || !schema->free_slots)
 			return fail(detail, size, RONDO_E_NOMEM, "out of memory for %llu series",
 				    (unsigned long long)n);
 		schema->handles->schema = schema;

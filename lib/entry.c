@@ -146,14 +146,23 @@ int entry_read(const struct schema *schema, uint32_t slot, struct entry_copy *co
 	return key_parse(copy->text, head->key_len, &copy->key) ? RONDO_E_NOT_FOUND : 0;
 }
 
-/* The kind of a live entry of this generation, checked; RONDO_E_NOT_FOUND for any other. */
+/*
+ * The kind of a live entry of this generation, checked; RONDO_E_NOT_FOUND for any other.  What was checked
+ * is remembered until the state is another: its generation and steps, and in their low byte the kind.
+ */
 int entry_kind(const struct schema *schema, uint32_t slot, uint32_t generation)
 {
+	uint64_t state = load_acquire(&entry_at(schema, slot)->state);
+	uint64_t checked = load_relaxed(&schema->checked[slot]);
 	struct disk_entry head;
-	uint64_t state;
 
+	if (state_generation(state) != generation)
+		return RONDO_E_NOT_FOUND;
+	if (likely(checked >> 8 == state >> 8 && state_kind(state) == ENTRY_LIVE))
+		return (int)(checked & 0xff);
 	if (entry_check(schema, slot, &state, &head) || state_generation(state) != generation)
 		return RONDO_E_NOT_FOUND;
+	store_relaxed(&schema->checked[slot], (state & ~UINT64_C(0xff)) | head.kind);
 	return head.kind;
 }
 

@@ -76,9 +76,9 @@ struct tier {
 	struct disk_cell *cells;
 	char *end; /* of the cells; a histogram's journals follow, in the finest tier */
 	int fd;
-	uint64_t cursor;      /* upper tiers: the window that consolidate() closes next */
-	uint32_t cursor_slot; /* and the series to go on with */
-	bool catching_up;     /* up to the cursor, whatever is missing; see catch_up() */
+	uint64_t cursor;        /* upper tiers: the window that consolidate() closes next */
+	uint32_t cursor_slot;   /* and the series to go on with */
+	bool catching_up;       /* up to the cursor, whatever is missing; see catch_up() */
 	uint64_t prefaulted;    /* rows before this cell number are prepared, */
 	uint64_t prefault_done; /* and so many bytes of its own */
 };
@@ -155,6 +155,7 @@ struct schema {
 	struct rondo_tier *public_tiers; /* what rondo_store_schema() hands out; made there */
 	uint64_t now;                    /* last known; relaxed */
 	struct handles *handles;         /* writers only */
+	uint64_t *checked;               /* of entry_kind(); relaxed */
 	uint32_t *free_slots;            /* slots that were given up unfinished; writers only */
 	uint32_t n_free;
 };

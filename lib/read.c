@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "ring.h"
+#include "values.h"
 
 /* One tier of one series, seen through one function. */
 struct view {
@@ -112,7 +112,9 @@ static void derive(struct view *view, struct rondo_point *points, size_t n)
 
 		switch (view->function) {
 		case RONDO_FN_AVG:
-			point->value /= view->index ? point->known : 1;
+			if (!view->index)
+				return;
+			point->value /= point->known;
 			break;
 		case RONDO_FN_COUNT:
 			point->value = point->known;
@@ -134,36 +136,6 @@ static void derive(struct view *view, struct rondo_point *points, size_t n)
 
 /* ---- cells ---- */
 
-/* All six ticks of a cell, if they are known: what most cells are, without a branch for each. */
-static bool emit_whole(const struct disk_cell *cell, uint64_t ts, uint64_t interval,
-		       struct rondo_point *points)
-{
-	bool all = true;
-
-#pragma GCC unroll 6
-	for (unsigned int k = 0; k < CELL_TICKS; k++)
-		all &= value_known(cell->v[k]);
-	if (!all)
-		return false;
-#pragma GCC unroll 6
-	for (unsigned int k = 0; k < CELL_TICKS; k++)
-		points[k] = (struct rondo_point){ ts + k * interval, double_of(cell->v[k]), 0, 1 };
-	return true;
-}
-
-/* Ticks k <= t < end of the cell that are known, into points[] with room for all. No branch per value. */
-static size_t emit_ticks(const struct disk_cell *cell, unsigned int k, unsigned int end,
-			 uint64_t ts, uint64_t interval, struct rondo_point *points)
-{
-	size_t n = 0;
-
-	for (; k < end; k++, ts += interval) {
-		points[n] = (struct rondo_point){ ts, double_of(cell->v[k]), 0, 1 };
-		n += value_known(cell->v[k]);
-	}
-	return n;
-}
-
 /* The points of windows from <= w < to, all of which lie in the cell; as many as there is room for. */
 static bool emit_cell(struct view *view, const struct disk_cell *cell, uint64_t from, uint64_t to,
 		      struct output *out)
@@ -173,13 +145,6 @@ static bool emit_cell(struct view *view, const struct disk_cell *cell, uint64_t 
 	size_t n = out->n;
 	bool all = true;
 
-	if (!view->index && out->cap - n >= CELL_TICKS) {
-		if (to - from == CELL_TICKS && emit_whole(cell, ts, interval, out->points + n))
-			n += CELL_TICKS;
-		else
-			n += emit_ticks(cell, k, end, ts, interval, out->points + n);
-		k = end;
-	}
 	for (; k < end; k++, ts += interval) {
 		uint64_t known = 1;
 
@@ -212,6 +177,13 @@ static bool read_windows(struct view *view, uint64_t first, uint64_t end, struct
 	struct ring_walk walk;
 	struct disk_cell copy;
 
+	if (!view->index) {
+		size_t n = values_read(&view->ring, &first, end, out->points + out->n,
+				       out->cap - out->n);
+
+		derive(view, out->points + out->n, n);
+		out->n += n;
+	}
 	if (first >= end ||
 	    !ring_walk_begin(&walk, &view->ring, first / CELL_TICKS, (end - 1) / CELL_TICKS))
 		return true;
@@ -411,36 +383,70 @@ static int check_range(const struct schema *schema, uint32_t kind, const struct 
 	return 0;
 }
 
+/* Functions of which a tick's value is the answer. */
+#define VALUES (RONDO_FNS_AVG | RONDO_FNS_MIN | RONDO_FNS_MAX | RONDO_FNS_LAST | RONDO_FNS_SUM)
+
+/* Any other tier or function, or what read_values() has left; from start on. */
+static __attribute__((noinline)) void read_views(const struct schema *schema, rondo_id id,
+						 uint32_t kind, enum rondo_function function,
+						 const struct rondo_range *range, uint64_t start,
+						 uint64_t end, struct output *out)
+{
+	uint32_t slot = series_id_slot(id);
+	struct view view = {
+		.schema = schema,
+		.ring.generation_bits = cell_tag(series_id_generation(id), 0),
+		.kind = kind,
+		.function = function,
+	};
+
+	if (range->tier == RONDO_TIER_AUTO)
+		read_stitched(&view, slot, range, end, out);
+	else
+		read_tier(&view, slot, range->tier, start, end, out);
+}
+
+/* What is read most, with the least around it: values of the finest tier.  Returns where it ended. */
+static inline uint64_t read_values(const struct schema *schema, rondo_id id, uint64_t start,
+				   uint64_t end, struct output *out)
+{
+	const struct ring ring = { schema->tiers, cell_tag(series_id_generation(id), 0),
+				   series_id_slot(id), true };
+	uint64_t first = divide_up(start, schema->tiers->interval);
+	uint64_t last = divide_up(end, schema->tiers->interval);
+
+	out->n = values_read(&ring, &first, last, out->points, out->cap);
+	return first < last ? first * schema->tiers->interval : end;
+}
+
 RONDO_API int rondo_read(rondo_store *store, rondo_id id, const struct rondo_range *range,
 			 struct rondo_point *points, size_t cap, size_t *n)
 {
-	uint32_t index = series_id_schema(id), generation = series_id_generation(id);
-	uint32_t slot = series_id_slot(id);
+	uint32_t index = series_id_schema(id), slot = series_id_slot(id);
 	struct output out = { points, cap, 0 };
-	struct view view = { 0 };
-	uint64_t end;
+	enum rondo_function function;
+	const struct schema *schema;
+	uint64_t start, end;
 	int kind, err;
 
 	if (!store || !range || range->size < sizeof(*range) || !points || !cap || !n)
 		return RONDO_E_INVALID;
 	if (index >= store->n_schemas || slot >= store->schemas[index].max_series)
 		return RONDO_E_NOT_FOUND;
-	view.schema = &store->schemas[index];
-	kind = entry_kind(view.schema, slot, generation);
+	schema = &store->schemas[index];
+	kind = entry_kind(schema, slot, series_id_generation(id));
 	if (kind < 0)
 		return kind;
-	view.kind = (uint32_t)kind;
-	view.ring.generation_bits = cell_tag(generation, 0);
-	view.function = range->function ? range->function
-					: default_function(view.schema, view.kind);
-	err = check_range(view.schema, view.kind, range, view.function);
+	function = range->function ? range->function : default_function(schema, (uint32_t)kind);
+	err = check_range(schema, (uint32_t)kind, range, function);
 	if (err)
 		return err;
 	end = range->end_ns ? range->end_ns : UINT64_MAX;
-	if (range->tier == RONDO_TIER_AUTO)
-		read_stitched(&view, slot, range, end, &out);
-	else
-		read_tier(&view, slot, range->tier, range->start_ns, end, &out);
+	start = range->start_ns;
+	if (!range->tier && (VALUES & RONDO_FN(function)))
+		start = read_values(schema, id, start, end, &out);
+	if (start < end && out.n < cap)
+		read_views(schema, id, (uint32_t)kind, function, range, start, end, &out);
 	if (store_failed(store))
 		return RONDO_E_FAILED;
 	*n = out.n;

@@ -341,4 +341,5 @@ void schema_free(struct schema *schema)
 	free(schema->columns);
 	free(schema->public_tiers);
 	free(schema->free_slots);
+	free(schema->checked);
 }

@@ -317,8 +317,8 @@ struct rondo_open_opts {
  * Opens (or creates) the store in directory `path`; its parent must exist.  Creation is atomic: a
  * directory without a complete superblock is not a store, and is completed by the next CREATE.  It
  * takes the disk space of all files at once, so no later call can run out of it.  Opening for
- * writing allocates about 180 bytes of memory for each of max_series, all that recording will ever
- * use.  opts may be NULL: an existing store, for writing.  *store is the caller's, to be closed.
+ * writing allocates about 190 bytes of memory for each of max_series, all that recording will ever
+ * use; for reading it is 8.  opts may be NULL: an existing store, for writing.  *store is the caller's, to be closed.
  * RONDO_E_NOT_FOUND, _EXISTS, _LOCKED, _CORRUPT, _VERSION, _ENDIAN, _NO_SPACE, _SCHEMA, _SELECTOR,
  * _NOMEM, _IO, _INVALID (READ_ONLY with CREATE, too).
  */

@@ -5,6 +5,7 @@
  * lib_consolidate.c.
  */
 #include <math.h>
+#include <stdbool.h>
 
 #include "lib_common.h"
 
@@ -119,6 +120,49 @@ START_TEST(core_going_on_where_the_buffer_was_full)
 				       functions[f], cap, n, n_all);
 			}
 		}
+	}
+	ck_ok(rondo_store_close(store));
+}
+END_TEST
+
+/* Ticks with and without a value in any mixture, ranges and arrays of any size, beside a plain array. */
+START_TEST(core_any_range_of_any_holes)
+{
+	const struct rondo_schema schema = schema_of_tiers("three", tiers_three, 1, 2);
+	struct rondo_point p[80];
+	double want[300];
+	rondo_series *g;
+	rondo_id id;
+
+	store = create(in_scratch("holes"), &schema, 1);
+	g = gauge(store, "g");
+	id = id_of_name(store, "g");
+	for (uint64_t i = 0; i < LENGTH(want); i++) {
+		bool known = random_below(LENGTH(want)) > i / 2 || i % 30 < 8;
+
+		consolidate(store, T0 + i * SEC);
+		want[i] = known ? (double)i : NAN;
+		if (known)
+			ck_ok(rondo_record(g, T0 + i * SEC, want[i]));
+	}
+	for (int round = 0; round < 10007; round++) {
+		/* what the ring is sure to hold, and beyond the newest */
+		uint64_t start = LENGTH(want) - 60 + random_below(70), end = start;
+		size_t cap = 1 + random_below(80), n, k = 0;
+
+		end += random_below(70);
+		n = read_points(store, id, 0, RONDO_FN_LAST, T0 + start * SEC, T0 + end * SEC, p,
+				cap);
+		for (uint64_t i = start; i < end && i < LENGTH(want) && k < cap; i++) {
+			if (isnan(want[i]))
+				continue;
+			expect(k < n && p[k].ts_ns == T0 + i * SEC && p[k].value == want[i] &&
+				       p[k].known == 1 && p[k].tier == 0,
+			       "[%d, %d) into %zu: tick %d is not point %zu of %zu", (int)start,
+			       (int)end, cap, (int)i, k, n);
+			k++;
+		}
+		ck_assert_uint_eq(n, k);
 	}
 	ck_ok(rondo_store_close(store));
 }
@@ -433,6 +477,7 @@ int main(void)
 	const struct test_entry tests[] = {
 		{ core_ranges, 'C' },
 		{ core_going_on_where_the_buffer_was_full, 'C' },
+		{ core_any_range_of_any_holes, 'C' },
 		{ core_stitched, 'C' },
 		{ core_steps, 'C' },
 		{ core_functions_and_defaults, 'C' },
