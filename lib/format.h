@@ -29,6 +29,8 @@
 #define SCHEMA_SIZE    4096u
 #define SLAB_HEADER    4096u
 #define CLOSED_OFFSET  1024u /* in a slab: u64 ns, windows that ended by then are closed */
+#define REOPENED_OFFSET                                                                            \
+	1032u /* 2 x u64 ns: windows from, up to, that a clock's step back opened once more */
 
 struct disk_superblock {
 	char magic[8];

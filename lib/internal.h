@@ -259,6 +259,7 @@ int slab_check_size(const struct tier *tier);
 void slab_prefault(struct tier *tier, uint64_t cell_number, uint64_t most);
 uint64_t slab_closed(const struct tier *tier);
 void slab_set_closed(struct tier *tier, uint64_t until_ns);
+bool slab_reopened(const struct tier *tier, uint64_t start_ns);
 void slab_clear(const struct schema *schema, uint32_t slot);
 
 /* entry.c */

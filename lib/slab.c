@@ -151,10 +151,28 @@ uint64_t slab_closed(const struct tier *tier)
 	return load_acquire((const uint64_t *)(tier->map + CLOSED_OFFSET));
 }
 
+/* Going down, it notes which windows can be recorded into although they were closed once. */
 void slab_set_closed(struct tier *tier, uint64_t until_ns)
 {
-	if (slab_closed(tier) != until_ns)
-		store_release((uint64_t *)(tier->map + CLOSED_OFFSET), until_ns);
+	uint64_t *reopened = (uint64_t *)(tier->map + REOPENED_OFFSET), before = slab_closed(tier);
+
+	if (until_ns == before)
+		return;
+	if (until_ns < before) {
+		if (before > load_relaxed(&reopened[1]))
+			store_release(&reopened[1], before);
+		if (until_ns < load_relaxed(&reopened[0]) || !load_relaxed(&reopened[0]))
+			store_release(&reopened[0], until_ns);
+	}
+	store_release((uint64_t *)(tier->map + CLOSED_OFFSET), until_ns);
+}
+
+/* Whether a window's ticks may have been recorded after it was closed. */
+bool slab_reopened(const struct tier *tier, uint64_t start_ns)
+{
+	const uint64_t *reopened = (const uint64_t *)(tier->map + REOPENED_OFFSET);
+
+	return start_ns >= load_acquire(&reopened[0]) && start_ns < load_acquire(&reopened[1]);
 }
 
 #ifndef MADV_POPULATE_WRITE

@@ -89,6 +89,10 @@ static void compare(struct verify *v, const struct tier *tier, struct rondo_veri
 	else if (want != cover)
 		verify_note(v, at, RONDO_VERIFY_WINDOW, "cover %u, and the finer tier has %u: %s",
 			    cover, want, want > cover ? "late data" : "a part of it is gone");
+	else if (value != fold->value && slab_reopened(tier, at->ts_ns))
+		verify_note(v, at, RONDO_VERIFY_WINDOW,
+			    "%.17g, and the finer tier gives %.17g: the clock had stepped back",
+			    value, fold->value);
 	else if (value != fold->value)
 		verify_explained(v, at, RONDO_VERIFY_WINDOW,
 				 "%.17g, and the finer tier gives %.17g", value, fold->value);
@@ -124,8 +128,15 @@ static void check_total(struct verify *v, const struct tier *tier, uint32_t slot
 	    !before.known || !sum.known)
 		return;
 	v->report->windows++;
-	if (before.value + sum.value != total &&
-	    verify_owned(v, &v->store->schemas[at->schema], slot))
+	if (before.value + sum.value == total ||
+	    !verify_owned(v, &v->store->schemas[at->schema], slot))
+		return;
+	if (slab_reopened(tier, at->ts_ns))
+		verify_note(
+			v, at, RONDO_VERIFY_TOTAL,
+			"total %.17g, after %.17g and a sum of %.17g: the clock had stepped back",
+			total, before.value, sum.value);
+	else
 		verify_explained(v, at, RONDO_VERIFY_TOTAL,
 				 "total %.17g, after %.17g and a sum of %.17g", total, before.value,
 				 sum.value);

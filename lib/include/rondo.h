@@ -490,10 +490,8 @@ struct rondo_verify_opts {
  * is no finding.  Memory: 24 bytes for each of max_series, and open files.  opts and report may be
  * NULL; set their sizes.  Any thread.
  *
- * A flipped bit in a value that no other tier has yet, or any more, can't be found.  A window
- * counts as contradicted if the finer tier knows the same ticks and other values; recording into a
- * handle's tick after its window was closed (see Clock steps, and rondo_consolidate()) leaves that
- * too.
+ * A flipped bit in a value that no other tier has yet, or any more, can't be found.  Where a clock
+ * that stepped back opened windows once more, what they differ by from the finer tier is a note.
  *
  * 0: no damage (there may be notes).  RONDO_MORE: progress() stopped it.  RONDO_E_CORRUPT: damage.
  * RONDO_E_NOT_FOUND: no store.  RONDO_E_VERSION, _ENDIAN: not ours to judge.  RONDO_E_IO, _NOMEM.
