@@ -91,7 +91,7 @@ static inline struct disk_cell *cell_of(const rondo_series *series, enum rondo_k
 {
 	if (kind == RONDO_HISTOGRAM)
 		return (struct disk_cell *)((uintptr_t)series->slot & ~(uintptr_t)63);
-	return (struct disk_cell *)((char *)series->slot - offsetof(struct disk_cell, v));
+	return (struct disk_cell *)((uintptr_t)series->slot - offsetof(struct disk_cell, v));
 }
 
 static inline unsigned int open_kind(const rondo_series *series)
