@@ -75,6 +75,13 @@ $(CHURN): private LIBS = -pthread
 $(CHURN): $(call objects,tests/helpers/churn.c)
 	$(link)
 
+# What tests/native/vmm_cross.sh asks for the cost of a KVM_RUN.
+KVM_RUN_COST := $(OUT)/tests/kvm_run_cost
+ALL += $(KVM_RUN_COST)
+
+$(KVM_RUN_COST): $(call objects,tests/helpers/kvm_run_cost.c)
+	$(link)
+
 # This one counts, and fails, what the library allocates.
 HEAP := malloc calloc realloc aligned_alloc strdup strndup free
 $(OUT)/tests/lib_alloc: private LDFLAGS += $(HEAP:%=-Wl,--wrap=%)
