@@ -31,6 +31,16 @@ struct waiting {
 	u64 delay;
 };
 
+/* An open wait. It is nobody's yet; but as long as it lasts it may be the longest. */
+static __always_inline void add_wait(struct rbpf_totals *t, u64 ns, u64 now)
+{
+	t->part[RBPF_STEAL] += ns;
+	if (ns > t->wait.ns || (s64)(now - t->wait.at) > (s64)tick_ns) {
+		t->wait.ns = ns;
+		t->wait.at = now;
+	}
+}
+
 /* The open interval of a thread that is off the CPU. */
 static __always_inline void add_off(const struct rbpf_slot *s, struct rbpf_totals *t,
 				    const struct waiting *w, u64 now)
@@ -39,7 +49,7 @@ static __always_inline void add_off(const struct rbpf_slot *s, struct rbpf_total
 	u64 open = now - s->t0, queued = w->queued + s->clock;
 
 	if (s->off == RBPF_PREEMPTED) {
-		t->part[RBPF_STEAL] += surely(open, open);
+		add_wait(t, surely(open, open), now);
 		return;
 	}
 	if (w->queued && s->clock) {
@@ -48,7 +58,7 @@ static __always_inline void add_off(const struct rbpf_slot *s, struct rbpf_total
 			queued = s->t0;
 		if ((s64)(now - queued) > 0)
 			open = queued - s->t0;
-		t->part[RBPF_STEAL] += surely(now - queued, now - s->clock_at);
+		add_wait(t, surely(now - queued, now - s->clock_at), now);
 	}
 	t->part[bounded(part, RBPF_PARTS)] += open;
 }
@@ -98,6 +108,22 @@ static __always_inline bool add_open(const struct rbpf_slot *s, struct rbpf_tota
 	return true;
 }
 
+static __always_inline void flush_stats(const struct rbpf_slot *s, u32 number)
+{
+	struct rbpf_stat_record *r;
+
+	if (!slot_has_vcpu(s))
+		return;
+	r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
+	if (!r) {
+		lose(RBPF_LOST_RING_FULL);
+		return;
+	}
+	head_fill(&r->head, RBPF_STATS_NOW, number, s->gen, bpf_ktime_get_ns());
+	vcpu_stats((void *)s->vcpu, r->stat);
+	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+}
+
 static long flush_slot(void *map, u32 *key, struct rbpf_slot *s, void *ctx)
 {
 	struct rbpf_record *r;
@@ -107,6 +133,7 @@ static long flush_slot(void *map, u32 *key, struct rbpf_slot *s, void *ctx)
 	(void)ctx;
 	if (s->state != RBPF_LIVE)
 		return 0;
+	flush_stats(s, *key);
 	r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
 	if (!r) {
 		lose(RBPF_LOST_RING_FULL);
@@ -164,6 +191,24 @@ static __always_inline void seed(struct task_struct *task)
 	}
 	slot_publish(s);
 	emit_birth(s, number, task, false);
+}
+
+/* Threads of the processes that hold VMs, and the host's threads that are named after one (vhost). */
+static __always_inline void report_thread(struct seq_file *seq, struct task_struct *task)
+{
+	struct rbpf_thread t = { .tgid = task->tgid, .tid = task->pid };
+	u32 number;
+
+	t.kthread = (task->flags & PF_KTHREAD) != 0;
+	__builtin_memcpy(t.comm, task->comm, sizeof(t.comm));
+	if (t.kthread ? t.comm[0] != 'v' || t.comm[1] != 'h' || t.comm[5] != '-'
+		      : !bpf_map_lookup_elem(&vm_processes, &t.tgid))
+		return;
+	if (may_be_vcpu(t.tid) && slot_find(task, &number))
+		return; /* a vCPU: its slot says more */
+	t.cpu_ns = task->se.sum_exec_runtime;
+	t.delay_ns = task->sched_info.run_delay;
+	bpf_seq_write(seq, &t, sizeof(t));
 }
 
 #endif /* RONDO_FLUSH_BPF_H */

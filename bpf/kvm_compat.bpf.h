@@ -135,10 +135,73 @@ static __always_inline u64 vcpu_polled(struct kvm_vcpu *vcpu)
 	       BPF_CORE_READ(vcpu, stat.generic.halt_poll_fail_ns);
 }
 
+/*
+ * KVM's own counters. On x86 pf_taken is there since 5.19, the others, 64 bits wide, since 5.13;
+ * arm64 has others. What is not there reads as 0, and known_types() says so.
+ */
+#define HAS_STAT(field)      bpf_core_field_exists(((struct kvm_vcpu_stat *)0)->field)
+#define HAS_GENERIC(field)   bpf_core_field_exists(((struct kvm_vcpu_stat_generic *)0)->field)
+#define STAT(vcpu, field)    (HAS_STAT(field) ? BPF_CORE_READ(vcpu, stat.field) : 0)
+#define GENERIC(vcpu, field) (HAS_GENERIC(field) ? BPF_CORE_READ(vcpu, stat.generic.field) : 0)
+
+static __always_inline void vcpu_stats(struct kvm_vcpu *vcpu, u64 stat[RBPF_STATS])
+{
+	stat[RBPF_STAT_HALT_WAKEUPS] = GENERIC(vcpu, halt_wakeup);
+	stat[RBPF_STAT_HALT_POLLS] = GENERIC(vcpu, halt_attempted_poll);
+	stat[RBPF_STAT_HALT_POLL_NS] = vcpu_polled(vcpu);
+	stat[RBPF_STAT_EXITS] = STAT(vcpu, exits);
+#if defined(__TARGET_ARCH_x86)
+	stat[RBPF_STAT_INTERRUPTS] = STAT(vcpu, irq_injections) + STAT(vcpu, nmi_injections);
+	stat[RBPF_STAT_HYPERCALLS] = STAT(vcpu, hypercalls);
+	stat[RBPF_STAT_PAGE_FAULTS] = STAT(vcpu, pf_taken);
+	stat[RBPF_STAT_MMIO] = STAT(vcpu, mmio_exits);
+	stat[RBPF_STAT_PIO] = STAT(vcpu, io_exits);
+#else
+	stat[RBPF_STAT_INTERRUPTS] = 0;
+	stat[RBPF_STAT_HYPERCALLS] = STAT(vcpu, hvc_exit_stat);
+	stat[RBPF_STAT_PAGE_FAULTS] = 0;
+	stat[RBPF_STAT_MMIO] = STAT(vcpu, mmio_exit_user) + STAT(vcpu, mmio_exit_kernel);
+	stat[RBPF_STAT_PIO] = 0;
+#endif
+	stat[RBPF_STATS - 1] = 0;
+}
+
+static __always_inline u32 known_stats(void)
+{
+	u32 bits = 0;
+
+	if (HAS_GENERIC(halt_wakeup))
+		bits |= 1u << RBPF_STAT_HALT_WAKEUPS;
+	if (HAS_GENERIC(halt_attempted_poll))
+		bits |= 1u << RBPF_STAT_HALT_POLLS;
+	if (HAS_GENERIC(halt_poll_success_ns))
+		bits |= 1u << RBPF_STAT_HALT_POLL_NS;
+	if (HAS_STAT(exits))
+		bits |= 1u << RBPF_STAT_EXITS;
+#if defined(__TARGET_ARCH_x86)
+	if (HAS_STAT(irq_injections))
+		bits |= 1u << RBPF_STAT_INTERRUPTS;
+	if (HAS_STAT(hypercalls))
+		bits |= 1u << RBPF_STAT_HYPERCALLS;
+	if (HAS_STAT(pf_taken))
+		bits |= 1u << RBPF_STAT_PAGE_FAULTS;
+	if (HAS_STAT(mmio_exits))
+		bits |= 1u << RBPF_STAT_MMIO;
+	if (HAS_STAT(io_exits))
+		bits |= 1u << RBPF_STAT_PIO;
+#else
+	if (HAS_STAT(hvc_exit_stat))
+		bits |= 1u << RBPF_STAT_HYPERCALLS;
+	if (HAS_STAT(mmio_exit_user))
+		bits |= 1u << RBPF_STAT_MMIO;
+#endif
+	return bits;
+}
+
 /* What of the above this kernel's types have: bits numbered by enum rbpf_type. */
 static __always_inline u32 known_types(void)
 {
-	u32 bits = 0;
+	u32 bits = known_stats() << RBPF_TYPE_STAT;
 
 	if (bpf_core_field_exists(((struct kvm_vcpu_stat_generic *)0)->blocking))
 		bits |= 1u << RBPF_TYPE_BLOCKING;

@@ -13,6 +13,11 @@
 const volatile __u64 tick_ns = 1000000000;
 const volatile __u32 no_entry = 0; /* kvm_entry and kvm_exit never fire here */
 
+const volatile __u8 want_reason_latency = 0, want_culprits = 1, want_cpus = 1; /* groups */
+
+/* Classes of folded reasons, below RBPF_CLASSES. */
+const volatile __u8 class_of[RBPF_EXITS] = { 0 };
+
 /* Written by userspace while we run: CLOCK_REALTIME - CLOCK_MONOTONIC, so that ticks are the wall's. */
 __u64 wall_offset;
 
@@ -21,6 +26,10 @@ __u32 active;
 
 /* Losses, by enum rbpf_lost. Written by many CPUs, so by atomic adds alone. */
 __u64 lost[RBPF_LOST_NR];
+
+/* Numbers of reasons + 1 by their folded codes, 0: not seen yet; and how many there are. */
+__u32 dictionary[RBPF_EXITS];
+__u32 dictionary_size;
 
 /*
  * Which threads might be vCPUs, by the low 16 bits of their tid: keeps sched_switch cheap for the
@@ -36,6 +45,15 @@ struct {
 	__type(key, u32);
 	__type(value, struct rbpf_slot);
 } slots SEC(".maps");
+
+/* One for each slot where userspace wants it, else one. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct rbpf_reason_latency);
+} reason_latency SEC(".maps");
 
 /* Numbers of free slots. Userspace puts them in, zeroed; we only take. */
 struct {
@@ -62,6 +80,30 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 20);
 } records SEC(".maps");
+
+/* Userspace reads and tidies up these two. Preallocated: an element is wanted with interrupts off. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct rbpf_culprit_key);
+	__type(value, struct rbpf_culprit);
+} culprits SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct rbpf_cpu_key);
+	__type(value, u64);
+} cpu_times SEC(".maps");
+
+/* The processes that hold a VM, by tgid, kept by userspace: for the iterator over their threads. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 8192);
+	__type(key, u32);
+	__type(value, u32);
+} vm_processes SEC(".maps");
 
 static __always_inline void lose(u32 cause)
 {

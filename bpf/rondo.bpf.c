@@ -7,7 +7,8 @@
  *	wall = guest + exit handling in the kernel + VMM + halted + steal + blocked,
  *
  * and its exits by reason. transitions.bpf.h is the state machine, slot.bpf.h the arithmetic,
- * flush.bpf.h what is reported from outside, kvm_compat.bpf.h what differs between kernels. Totals
+ * culprit.bpf.h who stole,
+ * latency.bpf.h the histograms, flush.bpf.h what is reported from outside, kvm_compat.bpf.h what differs between kernels. Totals
  * are in slots that userspace maps; records in a ring tell it when to look.
  *
  * Not seen: what the host's interrupts take out of guest time; threads that have not run a vCPU
@@ -61,6 +62,7 @@ SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next,
 	     unsigned int prev_state)
 {
+	run_remember(prev, next);
 	if (may_be_vcpu(prev->pid))
 		handle_switch_out(prev, preempt, prev_state);
 	if (may_be_vcpu(next->pid))
@@ -91,5 +93,16 @@ int seed_threads(struct bpf_iter__task *ctx)
 
 	if (task)
 		seed(task);
+	return 0;
+}
+
+/* Read by userspace, once per tick. */
+SEC("iter/task")
+int report_threads(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+
+	if (task)
+		report_thread(ctx->meta->seq, task);
 	return 0;
 }

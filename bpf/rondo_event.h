@@ -37,9 +37,27 @@ enum rbpf_off {
 	RBPF_OFF_NR,
 };
 
+/* Who had the CPU while a vCPU waited for it. */
+enum rbpf_by {
+	RBPF_BY_SELF, /* another thread of the same process */
+	RBPF_BY_TASK, /* another process or a kernel thread: struct rbpf_culprit has each of them */
+	RBPF_BY_IDLE, /* nobody: CPU quota, or the way out of idle */
+	RBPF_BY_MOVED, /* waited on other CPUs before the one that it came to */
+	RBPF_BY_OTHER, /* not known: longer ago than we remember, or no room to remember it in */
+	RBPF_BY_NR,
+};
+
+#define RBPF_CLASSES 16 /* of exits; what they are is userspace's */
+
+/* A longest one, and when it ended; at 0 there was none. It is of one tick, that of its end. */
+struct rbpf_longest {
+	__u64 ns, at;
+};
+
 /* Totals since the slot was taken; they only grow, but for rounding between clocks. */
 struct rbpf_totals {
 	__u64 part[RBPF_PARTS];
+	__u64 by[RBPF_BY_NR]; /* steal that is over; adds up to it */
 	__u64 exits;
 	__u64 user_exits;
 	__u64 reentries;     /* kvm_entry without a kvm_exit before it */
@@ -48,7 +66,14 @@ struct rbpf_totals {
 	__u64 missed_switch; /* switches that we were not told of */
 	__u64 preemptions;
 	__u64 migrations;
+	__u64 stalls; /* single waits above RBPF_STALL_NS */
+	__u64 class_exits[RBPF_CLASSES];
+	__u64 class_ns[RBPF_CLASSES];   /* on a CPU, from exit to entry */
+	__u64 last_entry;               /* when the guest was last entered, or known to run */
+	struct rbpf_longest wait, exit; /* single ones; exits on a CPU alone */
 };
+
+#define RBPF_STALL_NS 10000000ull
 
 /*
  * Reasons of hardware exits are folded into one byte. SVM: codes below 0xc0 as they are, 0x400 to
@@ -61,6 +86,19 @@ struct rbpf_totals {
 #define RBPF_EXIT_INVAL 0xfe
 #define RBPF_EXIT_OTHER 0xff
 #define RBPF_ARM_FOLD   0x40
+
+/*
+ * The reasons that this host has shown so far are numbered in the order in which they came
+ * (dictionary in maps.bpf.h); the last number stands for all that came after it was full.
+ */
+#define RBPF_REASONS 64
+
+/*
+ * Latency histograms: bucket i is for what is above 256 << (i - 1) and not above 256 << i ns, the
+ * last for all above; the rest of the array stays 0.
+ */
+#define RBPF_BUCKETS     32
+#define RBPF_BUCKET_LAST 26
 
 /* Userspace exits: KVM_EXIT_* as they are, then what stands for none of them. */
 #define RBPF_USER_EXITS 64
@@ -75,6 +113,22 @@ enum rbpf_isa {
 	RBPF_ISA_ARM,
 	RBPF_ISA_NR,
 };
+
+/* KVM's own counters of a vCPU, as far as this kernel has them (rbpf_type). */
+enum rbpf_stat {
+	RBPF_STAT_HALT_WAKEUPS,
+	RBPF_STAT_HALT_POLLS,
+	RBPF_STAT_HALT_POLL_NS,
+	RBPF_STAT_INTERRUPTS, /* injected, NMIs too */
+	RBPF_STAT_HYPERCALLS,
+	RBPF_STAT_PAGE_FAULTS,
+	RBPF_STAT_MMIO,
+	RBPF_STAT_PIO,
+	RBPF_STAT_EXITS,
+	RBPF_STAT_NR,
+};
+
+#define RBPF_STATS 10
 
 enum rbpf_slot_state {
 	RBPF_FREE, /* zeroed, in the free list or about to be */
@@ -107,21 +161,70 @@ struct rbpf_slot {
 	__u32 pad;
 	__u64 t0;     /* until when time is accounted */
 	__u64 off_ns; /* pending: how long it was off */
-	__u64 delay;  /* sched_info.run_delay as far as it is in the totals */
-	__u64 clock;  /* CLOCK_MONOTONIC - sched_clock at clock_at; 0: not known */
+	__u64 queued; /* pending: since when it waited on the CPU that it came to, sched_clock; or 0 */
+	__u64 delay; /* sched_info.run_delay as far as it is in the totals */
+	__u64 clock; /* CLOCK_MONOTONIC - sched_clock at clock_at; 0: not known */
 	__u64 clock_at;
 	__u64 polled; /* KVM's own total of halt polling as far as it is in the totals */
 	__u64 tick_end;
+	__u64 on_since;   /* when it came to this CPU, or when that was accounted */
+	__u64 exit_ns;    /* on a CPU since the last exit */
+	__u32 exit_open;  /* there was one, and no entry since */
+	__u32 exit_code;  /* its reason's number */
+	__u32 exit_class; /* and class */
+	__u32 pad2;
 
 	struct rbpf_totals totals;
-	__u64 exit[RBPF_EXITS];
+	__u64 reason[RBPF_REASONS];    /* exits */
+	__u64 reason_ns[RBPF_REASONS]; /* their time on a CPU */
 	__u64 user_exit[RBPF_USER_EXITS];
+	__u32 latency[RBPF_BUCKETS]; /* of exits; counts may wrap */
+	__u32 wakeup[RBPF_BUCKETS];  /* of waits after a sleep */
+	__u64 wakeup_ns;             /* those waits together */
+	__u64 stat_begin[RBPF_STATS];
+	__u64 stat_end[RBPF_STATS]; /* DEAD */
+};
+
+/* Exit latencies by reason, of one slot. */
+struct rbpf_reason_latency {
+	__u32 n[RBPF_REASONS][RBPF_BUCKETS];
+};
+
+/* What a VM was robbed of by one process or kernel thread. */
+struct rbpf_culprit_key {
+	__u64 kvm;
+	__u32 tgid; /* the VM's */
+	__u32 by;   /* the culprit's tgid */
+};
+
+struct rbpf_culprit {
+	__u64 ns;
+	char comm[16]; /* of the thread that was seen first */
+	__u32 kthread;
+	__u32 pad;
+};
+
+/* Time of a VM's vCPUs on one physical CPU, as far as they have left it. */
+struct rbpf_cpu_key {
+	__u64 kvm;
+	__u32 tgid;
+	__u32 cpu;
+};
+
+/* A thread of a process that holds a VM, or one that works for it (vhost). As of now. */
+struct rbpf_thread {
+	__u32 tgid, tid;
+	__u32 kthread;
+	__u32 pad;
+	__u64 cpu_ns, delay_ns;
+	char comm[16];
 };
 
 enum rbpf_kind {
 	RBPF_BIRTH = 1, /* struct rbpf_birth */
 	RBPF_TICK,      /* struct rbpf_record, from the vCPU's own first event after a tick */
 	RBPF_FLUSH,     /* struct rbpf_record, from the flush; the open interval is an estimate */
+	RBPF_STATS_NOW, /* struct rbpf_stat_record, from the flush */
 	RBPF_DEATH,     /* struct rbpf_record, the slot is DEAD */
 	RBPF_KIND_NR,
 };
@@ -137,6 +240,11 @@ struct rbpf_head {
 struct rbpf_record {
 	struct rbpf_head head;
 	struct rbpf_totals totals;
+};
+
+struct rbpf_stat_record {
+	struct rbpf_head head;
+	__u64 stat[RBPF_STATS];
 };
 
 #define RBPF_CMDLINE 1024
@@ -155,12 +263,14 @@ struct rbpf_birth {
 
 /* What got lost, and how often. */
 enum rbpf_lost {
-	RBPF_LOST_RING_FULL,     /* records that found no room: the slots still know */
-	RBPF_LOST_SLOTS_FULL,    /* events of vCPUs for which there is no slot */
-	RBPF_LOST_STORAGE,       /* events whose thread's slot could not be looked up or kept */
-	RBPF_LOST_NESTED,        /* switches in the middle of an update of the same slot */
-	RBPF_LOST_MISSED_SWITCH, /* switches that we were not told of */
-	RBPF_LOST_UNMATCHED,     /* kvm_exit without a kvm_entry */
+	RBPF_LOST_RING_FULL,      /* records that found no room: the slots still know */
+	RBPF_LOST_SLOTS_FULL,     /* events of vCPUs for which there is no slot */
+	RBPF_LOST_STORAGE,        /* events whose thread's slot could not be looked up or kept */
+	RBPF_LOST_NESTED,         /* switches in the middle of an update of the same slot */
+	RBPF_LOST_MISSED_SWITCH,  /* switches that we were not told of */
+	RBPF_LOST_UNMATCHED,      /* kvm_exit without a kvm_entry */
+	RBPF_LOST_CPU_TIMES_FULL, /* times on a CPU that found no room in theirs */
+	RBPF_LOST_CULPRITS_FULL,  /* waits whose culprit found no room in its map */
 	RBPF_LOST_NR,
 };
 
@@ -170,7 +280,8 @@ enum rbpf_type {
 	RBPF_TYPE_POLLING,  /* kvm_vcpu_stat_generic.halt_poll_*_ns */
 	RBPF_TYPE_SVM,      /* vcpu_svm */
 	RBPF_TYPE_VMX,      /* vcpu_vmx, in one of its shapes */
-	RBPF_TYPE_NR,
+	RBPF_TYPE_STAT,     /* from here on: KVM's counters, enum rbpf_stat */
+	RBPF_TYPE_NR = RBPF_TYPE_STAT + RBPF_STAT_NR,
 };
 
 /* The probe's findings about its own VM. */
@@ -185,10 +296,17 @@ enum rbpf_event {
 
 #define RBPF_CHECK_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " has no padding")
 
-RBPF_CHECK_SIZE(struct rbpf_totals, 128);
+RBPF_CHECK_SIZE(struct rbpf_totals, 64 + 40 + 72 + 256 + 8 + 32);
 RBPF_CHECK_SIZE(struct rbpf_head, 24);
-RBPF_CHECK_SIZE(struct rbpf_record, 152);
+RBPF_CHECK_SIZE(struct rbpf_record, 24 + 472);
+RBPF_CHECK_SIZE(struct rbpf_stat_record, 24 + 8 * RBPF_STATS);
 RBPF_CHECK_SIZE(struct rbpf_birth, 24 + 32 + 16 + RBPF_CMDLINE);
-RBPF_CHECK_SIZE(struct rbpf_slot, 32 + 40 + 32 + 56 + 128 + 8 * (RBPF_EXITS + RBPF_USER_EXITS));
+RBPF_CHECK_SIZE(struct rbpf_culprit_key, 16);
+RBPF_CHECK_SIZE(struct rbpf_culprit, 32);
+RBPF_CHECK_SIZE(struct rbpf_cpu_key, 16);
+RBPF_CHECK_SIZE(struct rbpf_thread, 48);
+RBPF_CHECK_SIZE(struct rbpf_slot, 32 + 40 + 32 + 96 + 472 +
+					  8 * (2 * RBPF_REASONS + RBPF_USER_EXITS) +
+					  8 * RBPF_BUCKETS + 8 + 16 * RBPF_STATS);
 
 #endif /* RONDO_EVENT_H */

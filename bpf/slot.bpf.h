@@ -7,7 +7,8 @@
 #ifndef RONDO_SLOT_BPF_H
 #define RONDO_SLOT_BPF_H
 
-#include "maps.bpf.h"
+#include "culprit.bpf.h"
+#include "latency.bpf.h"
 
 #define RETRY_NS 1000000000ull /* after there was no free slot */
 
@@ -37,7 +38,7 @@ static __always_inline void head_fill(struct rbpf_head *head, u32 kind, u32 numb
 	head->now = now;
 }
 
-/* Totals as they were at t0, when the slot was closed last. */
+/* Totals as they were when the slot was closed last. */
 static __always_inline void emit(struct rbpf_slot *s, u32 number, u32 kind)
 {
 	struct rbpf_record *r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
@@ -46,7 +47,7 @@ static __always_inline void emit(struct rbpf_slot *s, u32 number, u32 kind)
 		lose(RBPF_LOST_RING_FULL);
 		return;
 	}
-	head_fill(&r->head, kind, number, s->gen, s->t0);
+	head_fill(&r->head, kind, number, s->gen, s->pending ? s->t0 - s->off_ns : s->t0);
 	r->totals = s->totals;
 	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
 }
@@ -112,9 +113,13 @@ static __always_inline struct rbpf_slot *slot_take(struct task_struct *task, str
 	s->kvm = vcpu ? (u64)BPF_CORE_READ(vcpu, kvm) : 0;
 	s->vcpu_id = vcpu ? BPF_CORE_READ(vcpu, vcpu_id) : -1;
 	s->polled = vcpu_polled(vcpu);
+	if (vcpu)
+		vcpu_stats(vcpu, s->stat_begin);
 	s->delay = BPF_CORE_READ(task, sched_info.run_delay);
 	s->born = now;
 	s->t0 = now;
+	s->on_since = now;
+	s->totals.last_entry = now;
 	s->tick_end = tick_end_after(now);
 	s->mode = mode;
 	s->off = RBPF_ON;
@@ -130,6 +135,19 @@ static __always_inline void slot_publish(struct rbpf_slot *s)
 	mark_vcpu(s->tid);
 }
 
+/* A wait that is over, in a piece: how long it was, and after what. */
+static __always_inline void wait_done(struct rbpf_slot *s, u64 waited, u64 arrival)
+{
+	charge_wait(s, waited, arrival);
+	longest(&s->totals.wait, s, waited, s->t0);
+	if (waited > RBPF_STALL_NS)
+		s->totals.stalls++;
+	if (s->why != RBPF_PREEMPTED) {
+		s->wakeup[bounded(bucket(waited), RBPF_BUCKETS)]++;
+		s->wakeup_ns += waited;
+	}
+}
+
 /*
  * Brings the totals up to now. The thread is on a CPU. A wait that is over is settled here, at the
  * first event after it, when the scheduler has accounted it: run_delay says how much of the time
@@ -137,13 +155,15 @@ static __always_inline void slot_publish(struct rbpf_slot *s)
  */
 static __always_inline void slot_close(struct rbpf_slot *s, struct task_struct *task, u64 now)
 {
-	u64 delay = BPF_CORE_READ(task, sched_info.run_delay);
+	u64 delay = BPF_CORE_READ(task, sched_info.run_delay), arrival;
 	u64 waited = delay - s->delay, rest;
 	u32 to;
 
 	s->delay = delay;
 	s->totals.part[RBPF_STEAL] += waited;
 	if (s->pending) {
+		arrival = BPF_CORE_READ(task, sched_info.last_arrival);
+		wait_done(s, waited, arrival);
 		rest = s->off_ns - waited;
 		to = s->mode;
 		if (s->why != RBPF_PREEMPTED && (s64)rest >= 0)
@@ -151,15 +171,35 @@ static __always_inline void slot_close(struct rbpf_slot *s, struct task_struct *
 		s->totals.part[bounded(to, RBPF_PARTS)] += rest;
 		s->pending = 0;
 		/* t0 is still the switch's time. */
-		s->clock = s->t0 - BPF_CORE_READ(task, sched_info.last_arrival);
+		s->clock = s->t0 - arrival;
 		s->clock_at = s->t0;
 	} else if (waited) {
 		s->totals.part[bounded(s->mode, RBPF_PARTS)] -= waited;
+		s->totals.by[RBPF_BY_OTHER] += waited;
+		s->exit_ns -= waited;
 		s->totals.missed_switch++;
 		lose(RBPF_LOST_MISSED_SWITCH);
 	}
 	s->totals.part[bounded(s->mode, RBPF_PARTS)] += now - s->t0;
+	if (s->mode != RBPF_GUEST)
+		s->exit_ns += now - s->t0;
 	s->t0 = now;
+}
+
+/* Its time on this CPU, which it leaves. */
+static __always_inline void slot_leave_cpu(struct rbpf_slot *s, u64 now)
+{
+	struct rbpf_cpu_key key = { .kvm = s->kvm, .tgid = s->tgid, .cpu = s->cpu };
+	u64 ns = now - s->on_since, *total;
+
+	s->on_since = now;
+	if (!want_cpus || (s64)ns <= 0)
+		return;
+	total = bpf_map_lookup_elem(&cpu_times, &key);
+	if (total)
+		__sync_fetch_and_add(total, ns);
+	else if (bpf_map_update_elem(&cpu_times, &key, &ns, BPF_NOEXIST))
+		lose(RBPF_LOST_CPU_TIMES_FULL);
 }
 
 /*
@@ -182,22 +222,41 @@ static __always_inline void slot_on(struct rbpf_slot *s, struct task_struct *tas
 	s->why = s->off;
 	s->pending = 1;
 	s->off = RBPF_ON;
+	s->queued = 0;
+	s->on_since = since;
 	s->t0 = since;
 	s->totals.missed_switch++;
 	lose(RBPF_LOST_MISSED_SWITCH);
 }
 
-/* One record per tick at most, at the first event after its end. */
-static __always_inline void slot_tick(struct rbpf_slot *s, u32 number)
+/*
+ * One record per tick at most, at the first event after its end, before that is accounted: what is in
+ * the totals then is of the ticks before.
+ */
+static __always_inline void slot_tick(struct rbpf_slot *s, u32 number, u64 now)
 {
-	if ((s64)(s->t0 - s->tick_end) < 0)
+	if ((s64)(now - s->tick_end) < 0)
 		return;
-	s->tick_end = tick_end_after(s->t0);
+	s->tick_end = tick_end_after(now);
 	emit(s, number, RBPF_TICK);
+}
+
+/* Is the vCPU still the one that the slot has? Else its memory is another's. */
+static __always_inline bool slot_has_vcpu(const struct rbpf_slot *s)
+{
+	struct kvm_vcpu *vcpu = (void *)s->vcpu;
+
+	return vcpu && (u64)BPF_CORE_READ(vcpu, kvm) == s->kvm &&
+	       BPF_CORE_READ(vcpu, vcpu_id) == s->vcpu_id;
 }
 
 static __always_inline void slot_die(struct rbpf_slot *s, u32 number)
 {
+	slot_leave_cpu(s, s->t0);
+	if (slot_has_vcpu(s))
+		vcpu_stats((void *)s->vcpu, s->stat_end);
+	else
+		__builtin_memcpy(s->stat_end, s->stat_begin, sizeof(s->stat_end));
 	emit(s, number, RBPF_DEATH);
 	barrier();
 	__sync_fetch_and_add(&s->state, RBPF_DEAD - RBPF_LIVE);
@@ -234,12 +293,14 @@ static __always_inline struct rbpf_slot *slot_current(struct kvm_vcpu *vcpu, u32
 			s->vcpu = (u64)vcpu;
 			s->kvm = (u64)BPF_CORE_READ(vcpu, kvm);
 			s->polled = vcpu_polled(vcpu);
+			vcpu_stats(vcpu, s->stat_begin);
 			barrier();
 			s->vcpu_id = BPF_CORE_READ(vcpu, vcpu_id);
 			slot_end(s);
 			return s;
 		}
 		slot_on(s, task, now);
+		slot_tick(s, *number, now);
 		slot_close(s, task, now);
 		slot_end(s);
 		thread->slot1 = 0;

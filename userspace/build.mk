@@ -15,3 +15,5 @@ $(BPFD): $(USERSPACE_OBJ) $(LIB_A)
 
 $(USERSPACE_OBJ): private INC += -Ibpf -isystem $(BPF_GEN)
 $(USERSPACE_OBJ): | $(BPF_SKEL)
+# -isystem keeps skeletons out of the .d files.
+$(call objects,$(wildcard userspace/kernel*.c) userspace/capabilities.c): $(BPF_SKEL)

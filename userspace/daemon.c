@@ -128,8 +128,8 @@ static enum status start(struct daemon *d)
 	if (!d->drain)
 		return no_memory();
 	offset = wall_offset();
-	status = kernel_open(&d->caps, n_slots, store_tick_ns(d->store), offset, drain_record,
-			     d->drain, &d->kernel);
+	status = kernel_open(&d->caps, store_groups(d->store), n_slots, store_tick_ns(d->store),
+			     offset, drain_record, d->drain, &d->kernel);
 	if (status != STATUS_OK)
 		return status;
 	if (drain_begin(d->drain, d->kernel, d->store, clock_ns(CLOCK_MONOTONIC), offset))

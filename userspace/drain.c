@@ -15,8 +15,15 @@
 #include "proc.h"
 #include "sweep.h"
 #include "vms.h"
+#include "watch.h"
 
 #define SWEEP_TICK 3 /* by then all VMs that live have been met */
+
+/* What is taken of a slot's histograms by reason, where they are kept. */
+struct reasons_taken {
+	struct rbpf_reason_latency latency;
+	uint64_t ns[RBPF_REASONS];
+};
 
 /* What we know of a slot, as long as it is one vCPU's. */
 struct binding {
@@ -25,6 +32,7 @@ struct binding {
 	uint64_t parts_until; /* CLOCK_MONOTONIC, as all times here */
 	uint64_t counts_until;
 	struct stored stored;
+	struct reasons_taken *reasons;
 };
 
 struct drain {
@@ -34,9 +42,8 @@ struct drain {
 	struct store *s;
 	struct vms vms;
 	struct roster *roster;
-	struct lost_series lost;
+	struct watch watch;
 	uint64_t unattributed;
-	uint64_t lost_until;
 	uint64_t ticks;
 	uint64_t offset; /* CLOCK_REALTIME - CLOCK_MONOTONIC in this tick */
 	uint32_t n_slots;
@@ -61,8 +68,8 @@ int drain_begin(struct drain *d, struct kernel *k, struct store *s, uint64_t now
 	d->k = k;
 	d->s = s;
 	d->offset = offset;
-	d->lost_until = now;
-	series_lost_begin(&d->lost, s);
+	if (watch_begin(&d->watch, d->c, k, s, &d->vms, now + offset))
+		return -1;
 	d->roster = info_roster(s);
 	return d->roster ? 0 : -1;
 }
@@ -73,6 +80,7 @@ void drain_free(struct drain *d)
 		return;
 	while (d->vms.vcpus)
 		vms_remove(&d->vms, d->vms.vcpus);
+	watch_free(&d->watch);
 	roster_free(d->roster);
 	free(d);
 }
@@ -87,7 +95,8 @@ static void add_parts(struct drain *d, struct binding *b, const struct rbpf_tota
 {
 	if (b->vcpu->vm->left_out)
 		return;
-	series_add_parts(&b->vcpu->series, d->s, &b->stored, totals, wall(d, b->parts_until, now));
+	series_add_totals(&b->vcpu->series, d->s, &b->stored, totals, wall(d, b->parts_until, now),
+			  d->offset);
 	b->parts_until = now;
 }
 
@@ -96,21 +105,39 @@ static void add_counts(struct drain *d, struct binding *b, const struct rbpf_slo
 {
 	if (b->vcpu->vm->left_out)
 		return;
-	series_add_counts(&b->vcpu->series, d->s, &b->stored, slot, wall(d, b->counts_until, now));
+	series_add_slot(&b->vcpu->series, d->s, &b->stored, d->k, slot,
+			wall(d, b->counts_until, now));
+	if (b->reasons)
+		vm_series_reasons(&b->vcpu->vm->series, d->s, d->k, slot,
+				  (uint32_t)(b - d->bindings), &b->reasons->latency, b->reasons->ns,
+				  tick_ended(d->s, now + d->offset));
 	b->counts_until = now;
+}
+
+static void add_stats(struct drain *d, struct binding *b, const __u64 stat[RBPF_STATS],
+		      uint64_t now)
+{
+	if (b->vcpu->vm->left_out)
+		return;
+	series_add_stats(&b->vcpu->series, d->s, &b->stored, stat, wall(d, now, now));
 }
 
 static void unbind(struct drain *d, struct binding *b, uint64_t now)
 {
 	struct vcpu *vcpu = b->vcpu;
 
+	free(b->reasons);
+	b->reasons = NULL;
 	b->vcpu = NULL;
+	watch_vcpu(vcpu);
 	if (--vcpu->slots)
 		return;
 	log_debug("VM %s: vCPU %d ends", vcpu->vm->instance, vcpu->id);
 	series_vcpu_end(&vcpu->series, d->s, now + d->offset);
-	if (vcpu->vm->n_vcpus == 1)
+	if (vcpu->vm->n_vcpus == 1) {
+		watch_vm_end(&d->watch, vcpu->vm, now + d->offset);
 		info_end(vcpu->vm, d->roster, d->s, now + d->offset);
+	}
 	vms_remove(&d->vms, vcpu);
 }
 
@@ -138,6 +165,7 @@ static void finish(struct drain *d, uint32_t n)
 		else
 			add_parts(d, b, &slot->totals, b->parts_until);
 		add_counts(d, b, slot, now > b->counts_until ? now : b->counts_until);
+		add_stats(d, b, slot->stat_end, now);
 		unbind(d, b, now);
 	}
 	kernel_free_slot(d->k, n);
@@ -172,6 +200,7 @@ static struct vm *meet_vm(struct drain *d, const struct rbpf_slot *slot,
 	vm->id = id;
 	vm->left_out = !filter_takes(d->settings->filter, id.name);
 	info_begin(vm, d->roster, d->s, slot->born + d->offset);
+	watch_vm_begin(&d->watch, vm, slot->tid);
 	return vm;
 }
 
@@ -206,6 +235,9 @@ static bool bind(struct drain *d, uint32_t n, const struct rbpf_birth *birth, si
 		.parts_until = slot->born,
 		.counts_until = slot->born,
 	};
+	memcpy(b->stored.stat, slot->stat_begin, sizeof(b->stored.stat));
+	if (kernel_reason_latency(d->k, n))
+		b->reasons = calloc(1, sizeof(*b->reasons));
 	return true;
 }
 
@@ -225,6 +257,7 @@ void drain_record(void *ctx, const struct rbpf_head *head, size_t size)
 	struct drain *d = ctx;
 	struct rbpf_slot *slot = kernel_slot(d->k, head->slot);
 	const struct rbpf_record *record = (const void *)head;
+	const struct rbpf_stat_record *stats = (const void *)head;
 	uint32_t state = kernel_load(slot->state);
 	struct binding *b;
 
@@ -238,6 +271,10 @@ void drain_record(void *ctx, const struct rbpf_head *head, size_t size)
 		if (b && size >= sizeof(*record) && head->now > b->parts_until)
 			add_parts(d, b, &record->totals, head->now);
 		break;
+	case RBPF_STATS_NOW:
+		if (b && size >= sizeof(*stats))
+			add_stats(d, b, stats->stat, head->now);
+		break;
 	case RBPF_DEATH:
 		/* Else it is just dying, and the next tick finds it. */
 		if (state == RBPF_DEAD)
@@ -246,9 +283,9 @@ void drain_record(void *ctx, const struct rbpf_head *head, size_t size)
 	}
 }
 
-static void add_lost(struct drain *d, uint64_t now)
+static void watch(struct drain *d, uint64_t now)
 {
-	uint64_t totals[LOST_NR] = {
+	uint64_t lost[LOST_NR] = {
 		[LOST_UNATTRIBUTED] = d->unattributed,
 		[LOST_STORE_FULL] = store_full(d->s),
 		[LOST_STORE_REFUSED] = store_refused(d->s),
@@ -256,15 +293,27 @@ static void add_lost(struct drain *d, uint64_t now)
 	unsigned int i;
 
 	for (i = 0; i < RBPF_LOST_NR; i++)
-		totals[i] = kernel_lost(d->k, i);
-	series_add_lost(&d->lost, d->s, totals, wall(d, d->lost_until, now));
-	d->lost_until = now;
+		lost[i] = kernel_lost(d->k, i);
+	watch_tick(&d->watch, lost, now + d->offset);
+}
+
+/* A slot that lives, at the end of a tick. */
+static void tick_slot(struct drain *d, uint32_t n, uint64_t now)
+{
+	struct rbpf_slot *slot = kernel_slot(d->k, n);
+	struct binding *b = bound(d, n, NULL, 0);
+
+	if (!b || b->vcpu->vm->left_out)
+		return;
+	if (now > b->counts_until)
+		add_counts(d, b, slot, now);
+	series_vcpu_tick(&b->vcpu->series, d->s, slot, now, now + d->offset);
+	watch_vcpu(b->vcpu);
+	watch_cpu(b->vcpu->vm, slot, now);
 }
 
 void drain_tick(struct drain *d, uint64_t now, uint64_t offset)
 {
-	struct rbpf_slot *slot;
-	struct binding *b;
 	uint32_t n, state;
 	struct vm *vm;
 	int err;
@@ -275,21 +324,20 @@ void drain_tick(struct drain *d, uint64_t now, uint64_t offset)
 	if (err)
 		log_debug("flush: %s", strerror(-err));
 	kernel_consume(d->k);
+	for (vm = d->vms.vms; vm; vm = vm->next)
+		cpu_times_reset(&vm->cpus);
 	for (n = 0; n < d->n_slots; n++) {
-		slot = kernel_slot(d->k, n);
-		state = kernel_load(slot->state);
+		state = kernel_load(kernel_slot(d->k, n)->state);
 		if (state == RBPF_DEAD) {
 			finish(d, n);
 		} else if (state == RBPF_LIVE) {
-			b = bound(d, n, NULL, 0);
-			if (b && now > b->counts_until)
-				add_counts(d, b, slot, now);
+			tick_slot(d, n, now);
 		}
 	}
+	watch(d, now);
 	for (vm = d->vms.vms; vm; vm = vm->next)
 		info_tick(vm, d->s, now + offset);
 	if (++d->ticks == SWEEP_TICK)
 		sweep_stale(d->s, &d->vms, now + offset);
-	add_lost(d, now);
 	store_tick(d->s, now + offset);
 }

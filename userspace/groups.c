@@ -65,8 +65,8 @@ const struct group_def groups[GROUP_NR] = {
 	},
 	[GROUP_VM_LEVELS] = {
 		.name = "vm-levels", .what = "ready ratio of VMs and of their worst vCPU",
-		.names = "vm_(worst_vcpu_)?ready_ratio|vm_vcpus",
-		.on = true, .per_vm = 3, .shape = SHAPE_LEVELS, .drop = 6,
+		.names = "vm_(worst_vcpu_)?ready_ratio|vm_vcpus|vm_exits_per_second",
+		.on = true, .per_vm = 4, .shape = SHAPE_LEVELS, .drop = 6,
 	},
 	[GROUP_INFO] = {
 		.name = "vm-info", .what = "who each VM is: name, uuid, VMM, process, cgroup, namespace",

@@ -13,21 +13,13 @@
 #include <unistd.h>
 
 #include "log.h"
-#include "rondo.skel.h"
+#include "kernel_private.h"
+#include "reasons.h"
 
 #define RING_MIN      (UINT32_C(1) << 20)
 #define RING_MAX      (UINT32_C(1) << 26)
 #define RING_PER_SLOT 1024 /* bytes: a birth and its records of a few ticks */
 #define PID_BITS      65536
-
-struct kernel {
-	struct rondo_bpf *skel;
-	struct ring_buffer *ring;
-	struct rbpf_slot *slots;
-	uint32_t n_slots;
-	kernel_record_fn *fn;
-	void *ctx;
-};
 
 static int on_record(void *ctx, void *data, size_t size)
 {
@@ -67,10 +59,24 @@ static enum status fail(const char *what, int err)
 	return err == EPERM || err == EACCES ? STATUS_RIGHTS : STATUS_KERNEL;
 }
 
-static void configure(struct kernel *k, const struct capabilities *c, uint64_t tick_ns,
-		      uint64_t wall_offset)
+static size_t latency_bytes(const struct kernel *k)
+{
+	return k->n_slots * sizeof(struct rbpf_reason_latency);
+}
+
+static void configure(struct kernel *k, const struct capabilities *c, group_set set,
+		      uint64_t tick_ns, uint64_t wall_offset)
 {
 	struct rondo_bpf *s = k->skel;
+	uint32_t i;
+
+	s->rodata->want_reason_latency = set >> GROUP_REASON_LATENCY & 1;
+	s->rodata->want_culprits = set >> GROUP_CULPRITS & 1;
+	s->rodata->want_cpus = set >> GROUP_CPUS & 1;
+	for (i = 0; i < RBPF_EXITS; i++)
+		s->rodata->class_of[i] = (uint8_t)reason_class(c->isa, i);
+	if (s->rodata->want_reason_latency)
+		bpf_map__set_max_entries(s->maps.reason_latency, k->n_slots);
 
 	s->rodata->tick_ns = tick_ns;
 	s->rodata->no_entry = !c->entry_exit;
@@ -82,12 +88,20 @@ static void configure(struct kernel *k, const struct capabilities *c, uint64_t t
 	bpf_program__set_autoload(s->progs.on_exit, c->entry_exit);
 	bpf_program__set_autoload(s->progs.on_fpu, c->tracepoints[RBPF_EVENT_FPU]);
 	bpf_program__set_autoload(s->progs.on_wakeup, c->has_wakeup);
-	/* It is read once, by kernel_start. */
+	/* Read when we want to. */
 	bpf_program__set_autoattach(s->progs.seed_threads, false);
+	bpf_program__set_autoattach(s->progs.report_threads, false);
 }
 
-enum status kernel_open(const struct capabilities *c, uint32_t n_slots, uint64_t tick_ns,
-			uint64_t wall_offset, kernel_record_fn *fn, void *ctx,
+static void *map_array(const struct bpf_map *map, size_t bytes)
+{
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+enum status kernel_open(const struct capabilities *c, group_set set, uint32_t n_slots,
+			uint64_t tick_ns, uint64_t wall_offset, kernel_record_fn *fn, void *ctx,
 			struct kernel **kernel)
 {
 	struct kernel *k = calloc(1, sizeof(*k));
@@ -98,6 +112,7 @@ enum status kernel_open(const struct capabilities *c, uint32_t n_slots, uint64_t
 	if (!k)
 		return fail("starting", ENOMEM);
 	k->n_slots = n_slots;
+	k->stats = -1;
 	k->fn = fn;
 	k->ctx = ctx;
 	k->skel = rondo_bpf__open();
@@ -105,16 +120,16 @@ enum status kernel_open(const struct capabilities *c, uint32_t n_slots, uint64_t
 		status = fail("the BPF object can't be opened", errno);
 		goto out;
 	}
-	configure(k, c, tick_ns, wall_offset);
+	configure(k, c, set, tick_ns, wall_offset);
 	err = rondo_bpf__load(k->skel);
 	if (err) {
 		status = fail("the BPF programs can't be loaded (-v says more)", err);
 		goto out;
 	}
-	k->slots = mmap(NULL, slots_bytes(k), PROT_READ | PROT_WRITE, MAP_SHARED,
-			bpf_map__fd(k->skel->maps.slots), 0);
-	if (k->slots == MAP_FAILED) {
-		k->slots = NULL;
+	k->slots = map_array(k->skel->maps.slots, slots_bytes(k));
+	if (k->slots && k->skel->rodata->want_reason_latency)
+		k->latency = map_array(k->skel->maps.reason_latency, latency_bytes(k));
+	if (!k->slots || (k->skel->rodata->want_reason_latency && !k->latency)) {
 		status = fail("the slots can't be mapped", errno);
 		goto out;
 	}
@@ -169,6 +184,7 @@ enum status kernel_start(struct kernel *k)
 	if (err)
 		return fail("the BPF programs can't be attached", err);
 	__atomic_store_n(&k->skel->bss->active, 1, __ATOMIC_RELEASE);
+	k->threads = bpf_program__attach_iter(k->skel->progs.report_threads, NULL);
 	err = seed(k);
 	if (err)
 		log_line("vCPUs that run already are seen at their next KVM_RUN only: %s",
@@ -181,6 +197,10 @@ void kernel_close(struct kernel *k)
 	if (!k)
 		return;
 	ring_buffer__free(k->ring);
+	kernel_measure(k, false);
+	bpf_link__destroy(k->threads);
+	if (k->latency)
+		munmap(k->latency, latency_bytes(k));
 	if (k->slots)
 		munmap(k->slots, slots_bytes(k));
 	rondo_bpf__destroy(k->skel);
@@ -233,6 +253,8 @@ void kernel_free_slot(struct kernel *k, uint32_t number)
 	int err;
 
 	memset(slot, 0, sizeof(*slot));
+	if (k->latency)
+		memset(&k->latency[number], 0, sizeof(k->latency[number]));
 	slot->gen = gen;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	forget_tid(k, tid);

@@ -19,6 +19,26 @@ struct vm *vms_find(struct vms *t, uint32_t tgid, uint64_t start, uint64_t kvm)
 	return NULL;
 }
 
+struct vm *vms_of_process(const struct vms *t, uint32_t tgid, uint64_t kvm)
+{
+	struct vm *vm;
+
+	for (vm = t->of_hash[tgid % VMS_HASH]; vm; vm = vm->next_of_hash)
+		if (vm->tgid == tgid && (!kvm || vm->kvm == kvm))
+			return vm;
+	return NULL;
+}
+
+void vms_forget_process(struct vms *t, struct vm *vm)
+{
+	struct vm **p = &t->of_hash[vm->tgid % VMS_HASH];
+
+	while (*p && *p != vm)
+		p = &(*p)->next_of_hash;
+	if (*p)
+		*p = vm->next_of_hash;
+}
+
 struct vm *vms_named(struct vms *t, const char *instance)
 {
 	struct vm *vm;
@@ -54,6 +74,8 @@ struct vm *vms_add(struct vms *t, uint32_t tgid, uint64_t start, uint64_t kvm)
 		vm->ordinal++;
 	vm->next = t->vms;
 	t->vms = vm;
+	vm->next_of_hash = t->of_hash[tgid % VMS_HASH];
+	t->of_hash[tgid % VMS_HASH] = vm;
 	return vm;
 }
 
@@ -85,6 +107,7 @@ static void remove_vm(struct vms *t, struct vm *vm)
 		p = &(*p)->next;
 	if (*p)
 		*p = vm->next;
+	vms_forget_process(t, vm);
 	free(vm);
 }
 

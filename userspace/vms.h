@@ -11,9 +11,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "culprits.h"
+#include "host_series.h"
 #include "identity.h"
 #include "roster.h"
 #include "series.h"
+#include "vm_series.h"
 
 struct vm {
 	struct vm *next;
@@ -25,6 +28,11 @@ struct vm {
 	bool left_out; /* by the filter: no series */
 	struct roster_entry who;
 	const char *instance; /* who's: the label */
+	uint32_t tid;         /* of one of its vCPUs */
+	struct vm *next_of_hash;
+	struct vm_series series;
+	struct vm_culprits culprits;
+	struct cpu_times cpus;
 	rondo_series *info;
 	uint64_t info_at; /* until when that is recorded, wall time */
 };
@@ -37,12 +45,21 @@ struct vcpu {
 	struct vcpu_series series;
 };
 
+#define VMS_HASH 1024
+
 struct vms {
 	struct vm *vms;
+	struct vm *of_hash[VMS_HASH]; /* by process */
 	struct vcpu *vcpus;
 };
 
 struct vm *vms_find(struct vms *t, uint32_t tgid, uint64_t start, uint64_t kvm);
+
+/* A VM of this process; kvm: the one at this address, 0: any. NULL: it has none. */
+struct vm *vms_of_process(const struct vms *t, uint32_t tgid, uint64_t kvm);
+
+/* It is not found that way any more. */
+void vms_forget_process(struct vms *t, struct vm *vm);
 
 /* The VM that has this name, or NULL. */
 struct vm *vms_named(struct vms *t, const char *instance);

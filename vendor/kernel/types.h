@@ -46,15 +46,21 @@ struct mm_struct {
 	unsigned long arg_end;
 };
 
+struct sched_entity {
+	u64 sum_exec_runtime;
+};
+
 struct task_struct {
 	int pid;
 	int tgid;
 	char comm[16];
 	unsigned int __state;
+	unsigned int flags;
 	int on_cpu;
 	u64 start_boottime;
 	struct mm_struct *mm;
 	struct task_struct *group_leader;
+	struct sched_entity se;
 	struct sched_info sched_info;
 	struct hlist_head preempt_notifiers;
 };
@@ -70,11 +76,25 @@ struct kvm;
 struct kvm_vcpu_stat_generic {
 	u64 halt_poll_success_ns;
 	u64 halt_poll_fail_ns;
+	u64 halt_attempted_poll;
+	u64 halt_wakeup;
 	u64 blocking;
 };
 
+/* Of x86, then of arm64. */
 struct kvm_vcpu_stat {
 	struct kvm_vcpu_stat_generic generic;
+	u64 exits;
+	u64 io_exits;
+	u64 mmio_exits;
+	u64 irq_injections;
+	u64 nmi_injections;
+	u64 hypercalls;
+	u64 pf_taken;
+
+	u64 hvc_exit_stat;
+	u64 mmio_exit_user;
+	u64 mmio_exit_kernel;
 };
 
 struct kvm_vcpu {
