@@ -19,6 +19,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -26,6 +27,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include "sandbox.h"
 #include "text.h"
 
 #define TIMEOUT_S       10
@@ -310,6 +312,10 @@ static void *thread_main(void *context)
 	sigaddset(&set, SIGPIPE);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	pthread_setname_np(pthread_self(), "api");
+	if (!api->sources.options->no_sandbox && sandbox_enter(SANDBOX_API)) {
+		perror("rondo-vmm: seccomp");
+		exit(1);
+	}
 	event_base_dispatch(api->base);
 	return NULL;
 }

@@ -15,7 +15,8 @@ VMM_LIBS := $(VMM_EVENT_LIBS) -pthread -lm
 
 ifneq ($(filter x86_64%,$(shell $(CC) -dumpmachine)),)
 VMM_BIN := $(OUT)/bin/rondo-vmm
-VMM_OBJ := $(call objects,$(VMM_SRC)) $(EXPOSITION_OBJ) $(VMM_GUESTS:%.S=$(OUT)/obj/%.o)
+VMM_NAMES := $(OUT)/obj/vmm-demo/syscall_names
+VMM_OBJ := $(call objects,$(VMM_SRC)) $(VMM_NAMES).o $(EXPOSITION_OBJ) $(VMM_GUESTS:%.S=$(OUT)/obj/%.o)
 ALL += $(VMM_BIN)
 else
 VMM_OBJ :=
@@ -26,6 +27,19 @@ $(call objects,$(VMM_SRC)): private INC += $(EXPOSITION_INC)
 $(OUT)/bin/rondo-vmm: private LIBS += $(VMM_LIBS)
 $(OUT)/bin/rondo-vmm: $(VMM_OBJ) $(LIB_A)
 	$(link)
+
+# What a refused system call is called: the numbers are the kernel's headers'.
+$(VMM_NAMES).c: vmm-demo/build.mk
+	$(call say,GEN,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q){ echo '#include "sandbox.h"'; echo 'const char *const sandbox_names[] = {'; \
+		echo '#include <asm/unistd.h>' | $(CC) -E -dM -x c - | \
+		sed -n 's/^#define __NR_\([a-z0-9_]*\) \([0-9]*\)$$/	[\2] = "\1",/p' | sort -u; echo '};'; \
+		echo 'const unsigned int sandbox_n_names = sizeof(sandbox_names) / sizeof(*sandbox_names);'; } >$@
+$(VMM_NAMES).o: $(VMM_NAMES).c vmm-demo/sandbox.h
+	$(call say,CC,$<)
+	$(Q)$(CC) $(BASE_CFLAGS) $(CFLAGS) -Ivmm-demo -c -o $@ $<
+$(call objects,vmm-demo/sandbox.c): private DEFS += -DRONDO_SANITIZED=$(if $(SANITIZE),1,0)
 
 $(OUT)/obj/vmm-demo/guests/%.o: vmm-demo/guests/%.S Makefile
 	$(call say,AS,$<)

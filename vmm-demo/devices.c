@@ -46,6 +46,7 @@ int devices_create(struct devices *d, struct vm *vm, struct events *events,
 	if (power_init(&d->power, vm, d->told_fd))
 		return -1;
 	d->made = true;
+	d->io.sandbox = !o->no_sandbox;
 	d->has_blk = o->disk;
 	if (o->disk &&
 	    (virtio_blk_create(&d->blk, vm, o->disk) || io_thread_add(&d->io, &d->blk.virtio)))

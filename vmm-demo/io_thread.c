@@ -6,8 +6,11 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+#include "sandbox.h"
 
 static void *thread_main(void *arg)
 {
@@ -16,6 +19,10 @@ static void *thread_main(void *arg)
 	unsigned int i;
 
 	pthread_setname_np(pthread_self(), "io");
+	if (io->sandbox && sandbox_enter(SANDBOX_IO)) {
+		perror("rondo-vmm: seccomp");
+		exit(1); /* without it there would be no disk */
+	}
 	for (i = 0; i < io->n; i++)
 		fds[i + 1] = (struct pollfd){ .fd = io->devices[i]->bell_fd, .events = POLLIN };
 	while (!fds[0].revents) {

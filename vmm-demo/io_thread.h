@@ -14,7 +14,8 @@
 struct io_thread {
 	struct virtio *devices[IO_DEVICES_MAX];
 	unsigned int n;
-	int stop_fd; /* eventfd */
+	int stop_fd;  /* eventfd */
+	bool sandbox; /* the thread gives up its rights */
 	bool started;
 	pthread_t thread;
 };

@@ -3,6 +3,7 @@
  * main.c - rondo-vmm: from the command line to the exit status
  */
 #include <stdio.h>
+#include "fatal.h"
 #include "vmm.h"
 
 int main(int argc, char **argv)
@@ -24,6 +25,7 @@ int main(int argc, char **argv)
 	case OPTIONS_RUN:
 		break;
 	}
+	fatal_init();
 	rc = vmm_create(&m);
 	if (!rc)
 		rc = vmm_run(&m);

@@ -211,6 +211,13 @@ static int opt_json(struct parser *p, const char *text)
 	return 0;
 }
 
+static int opt_no_sandbox(struct parser *p, const char *text)
+{
+	(void)text;
+	p->options->no_sandbox = true;
+	return 0;
+}
+
 /* What getopt_long() and the usage are made of. */
 static const struct option_entry {
 	enum { ANY, BARE, LINUX } guests; /* that it is for */
@@ -245,6 +252,7 @@ static const struct option_entry {
 	  "unix socket of this path (with a slash): /metrics" },
 	{ ANY, "linger", "SECONDS", opt_linger,
 	  "after the report keep the vCPU threads, asleep (0)" },
+	{ ANY, "no-sandbox", NULL, opt_no_sandbox, "keep root's rights and all system calls" },
 	{ ANY, "json", NULL, opt_json, "the report as one JSON object" },
 	{ ANY, "help", NULL, NULL, "this text" },
 	{ ANY, "version", NULL, NULL, "the version" },

@@ -45,6 +45,7 @@ struct vmm_options {
 	const char *store; /* argv's, as the other texts; NULL: nothing is recorded */
 	const char *api;   /* NULL: no HTTP */
 	bool json;
+	bool no_sandbox;
 	const char *kernel; /* a bzImage; NULL: a bare-metal guest */
 	const char *initrd;
 	const char *cmdline;

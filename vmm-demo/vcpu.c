@@ -14,6 +14,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include "sandbox.h"
 #include "vcpu_run.h"
 #include "vcpu_state.h"
 
@@ -87,7 +88,10 @@ static void *thread_main(void *arg)
 	if (vcpu_run_prime(v) == 0) {
 		set_phase(v, VCPU_PRIMED);
 		wait_phase(v, VCPU_RUNNING);
-		vcpu_run(v);
+		if (v->sandbox && sandbox_enter(SANDBOX_VCPU))
+			snprintf(v->failure, sizeof(v->failure), "seccomp: %s", strerror(errno));
+		else
+			vcpu_run(v);
 	}
 	set_phase(v, VCPU_PARKED);
 	/* An eventfd takes this write unless 2^64 - 2 are unread. */

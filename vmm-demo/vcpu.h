@@ -38,6 +38,7 @@ struct vcpu {
 	int pin;            /* CPU, or -1 */
 	uint64_t halt_ns;   /* sleep for each HLT */
 	int parked_eventfd; /* told when the thread parks */
+	bool sandbox;       /* the thread gives up its rights before it enters the guest */
 	/* whether a HLT that comes to user space is the guest's last one; NULL: it never is */
 	bool (*is_done)(const struct vm *vm, unsigned int vcpu);
 	struct recorder_vcpu *recorder; /* NULL: nothing is recorded */

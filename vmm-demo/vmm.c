@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include "clock.h"
 #include "kvmstats.h"
+#include "sandbox.h"
 #include "vcpu_run.h"
 #include "vcpu_state.h"
 
@@ -119,6 +120,7 @@ int vmm_create(struct vmm *m)
 		v->pin = o->pin;
 		v->halt_ns = o->halt_ns;
 		v->parked_eventfd = m->parked_fd;
+		v->sandbox = !o->no_sandbox;
 	}
 	return o->kernel ? create_linux(m) : create_bare(m);
 }
@@ -151,6 +153,16 @@ static int start_api(struct vmm *m)
 	return m->options.api && !m->api ? -1 : 0;
 }
 
+/* All that has to be opened is open; the vCPUs' threads enter their sandboxes when they go. */
+static int give_up_rights(struct vmm *m)
+{
+	if (m->options.no_sandbox)
+		return 0;
+	if (sandbox_drop(m->vm.error, sizeof(m->vm.error)))
+		return -1;
+	return sandbox_enter(SANDBOX_MAIN) ? vm_fail(&m->vm, "seccomp: %s", strerror(errno)) : 0;
+}
+
 /* All vCPUs are primed, one by one, before the first one runs: priming is not disturbed. */
 int vmm_run(struct vmm *m)
 {
@@ -164,7 +176,7 @@ int vmm_run(struct vmm *m)
 		if (vcpu_start(&m->vcpus[i]))
 			return -1;
 	tick(m);
-	if (devices_start(&m->devices, &m->vm))
+	if (devices_start(&m->devices, &m->vm) || give_up_rights(m))
 		return -1;
 	m->begin_ns = clock_monotonic();
 	for (i = 0; i < m->n_vcpus; i++)

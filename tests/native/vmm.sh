@@ -156,6 +156,39 @@ else
 	skip "a full disk: the guest runs" "nothing can be mounted here"
 fi
 
+# The sandbox, of each thread that is ours (KVM has kernel threads among them).
+threads()
+{
+	local t
+	for t in /proc/"$1"/task/*; do
+		grep -q '^kvm' "$t/comm" || awk -v what="$2" '$1 == what { print $2 }' "$t/status"
+	done | sort -u | xargs
+}
+has_vcpus()
+{
+	grep -qs vcpu0 /proc/"$pid"/task/*/comm
+}
+all_boxed()
+{
+	has_vcpus && [ "$(threads "$pid" Seccomp:)" = 2 ]
+}
+if [ "$(id -u)" = 0 ]; then
+	start boxed rondo-vmm --guest spin --duration 1000 --cpus 2
+	wait_for 10 all_boxed
+	is "$(threads "$pid" Seccomp:)" 2 "every thread has a seccomp filter"
+	is "$(threads "$pid" Uid:)" 65534 "and none is root's"
+	is "$(threads "$pid" CapEff:)" 0000000000000000 "or has a capability"
+	kill -TERM "$pid"
+	finish "$pid" 5
+	start unboxed rondo-vmm --guest spin --duration 1000 --no-sandbox
+	wait_for 10 has_vcpus
+	is "$(threads "$pid" Seccomp:)/$(threads "$pid" Uid:)" 0/0 "--no-sandbox: as we came"
+	kill -TERM "$pid"
+	finish "$pid" 5
+else
+	skip "a thread's rights" "not root: there are none to give up"
+fi
+
 # Signals: at any moment, in KVM_RUN or asleep for a HLT, the VM ends at once and in order.
 late=0
 for i in $(seq 20); do

@@ -42,11 +42,16 @@ sum()
 		jq '[.series[].points[][1]]|add'
 }
 
+has_vcpus()
+{
+	grep -qs vcpu0 /proc/"$1"/task/*/comm
+}
+
 # What a vCPU's thread asks of the kernel, recording, while the guest makes port and MMIO exits: KVM_RUN.
 if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
 	vm traced --guest pio=19997,mmio=19997 --duration 8 --store "$T/traced"
 	traced=$pid
-	wait_for 10 grep -qs vcpu0 /proc/"$traced"/task/*/comm
+	wait_for 10 has_vcpus "$traced"
 	tid=$(grep -l vcpu0 /proc/"$traced"/task/*/comm | cut -d/ -f5)
 	sleep 1
 	timeout -s INT 2 strace -c -p "$tid" -o "$T/strace" 2>"$T/strace.err"
@@ -90,7 +95,7 @@ ok "and there are as many as it lived" test "$(jq '.series[].points|length' "$T/
 # degraded NAME STORE: the guest runs to its end, one warning, /metrics/health says so.
 degraded()
 {
-	vm broken --guest pio=97 --store "$2" --api "$T/broken.sock"
+	vm broken --guest pio=97 --store "$2" --api "$T/sockets/broken.sock"
 	reported broken
 	is "$(jq -c '[.status,.recorded,.vcpus[0].exits.io]' "$T/broken.out")" '["ok",false,97]' \
 		"$1: the guest runs"
@@ -104,10 +109,14 @@ degraded()
 	finish "$pid" 10
 }
 
+# Where nobody may remove them: a VM gives up root's rights before its socket.
+chmod 711 "$T"
+mkdir -m 777 "$T/sockets"
+
 # get NAME TARGET [CURL'S OPTION...]: from a VM's socket.
 get()
 {
-	local socket=$T/$1.sock target=$2
+	local socket=$T/sockets/$1.sock target=$2
 	shift 2
 	curl -sS -m 20 --unix-socket "$socket" "$@" "http://vm$target"
 }
@@ -134,7 +143,7 @@ kill -TERM "$holder"
 finish "$holder" 10
 
 # A store that is cut under a running VM.
-vm cut --guest pio=29989 --duration 3 --store "$T/cut" --api "$T/cut.sock"
+vm cut --guest pio=29989 --duration 3 --store "$T/cut" --api "$T/sockets/cut.sock"
 wait_for 10 test -s "$T/cut.err"
 sleep 1
 for f in "$T"/cut/*; do
@@ -149,7 +158,7 @@ finish "$pid" 10
 is "$?" 0 "and it ends in order"
 
 # What a scrape says is what the report, the store and /proc say.
-vm web --guest pio=1999,mmio=997,hlt=89 --halt-us 1000 --cpus 2 --store "$T/web" --api "$T/web.sock"
+vm web --guest pio=1999,mmio=997,hlt=89 --halt-us 1000 --cpus 2 --store "$T/web.store" --api "$T/sockets/web.sock"
 web=$pid
 reported web
 sleep 1.2
@@ -182,7 +191,7 @@ within "$(metric 'kvm_vmm_rss_bytes{vm="web"}')" "$rss" 1000000 "scraped residen
 ok "the same figures as JSON, by the store" test \
 	"$(jq '[.series[]|select(.name == "vcpu_exits_total" and .tier.interval_ns == 1000000000)
 		.points[][1]]|add' "$T/query.json")" = "$(jq '[.vcpus[].exits[]]|add' "$T/web.out")"
-rondo-bpf-cli query "$T/web" vcpu_run_duration_ns --json --range all >"$T/cli.json"
+rondo-bpf-cli query "$T/web.store" vcpu_run_duration_ns --json --range all >"$T/cli.json"
 get web "/metrics/query?series=vcpu_run_duration_ns" >"$T/api.json"
 ok "in the words of rondo-bpf-cli query --json" cmp "$T/cli.json" "$T/api.json"
 first=$(jq '.series[0].points[0][0]' "$T/cli.json")
@@ -270,13 +279,13 @@ s = connect()
 s.sendall(b"GET /metrics/health HTTP/1.0\r\n\r\n")
 print(s.recv(65536).split(b"\r\n")[0].decode())
 PY
-is "$(python3 "$T/hostile.py" "$T/web.sock" 2>&1)" 'HTTP/1.0 200 OK' "it answers beside hostile clients"
+is "$(python3 "$T/hostile.py" "$T/sockets/web.sock" 2>&1)" 'HTTP/1.0 200 OK' "it answers beside hostile clients"
 is "$(get web /metrics/health | jq -r .status)" ok "and after them"
 is "$(grep -c . "$T/web.err")" 1 "without a word about it"
 kill -TERM "$web"
 finish "$web" 10
 is "$?" 0 "it ends in order"
-ok "and takes its socket along" test ! -e "$T/web.sock"
+ok "and takes its socket along" test ! -e "$T/sockets/web.sock"
 
 # A loopback port; one that is taken is an error, and so is a place that can't be.
 vm port --guest spin --duration 60 --api 0
@@ -294,13 +303,13 @@ out=$(rondo-vmm --guest pio=1 --api 99999 2>&1)
 is "$?" 2 "a port out of range is wrong usage"
 kill -KILL "$pid"
 wait "$pid" 2>/dev/null
-vm stale --guest pio=1 --api "$T/stale.sock"
+vm stale --guest pio=1 --api "$T/sockets/stale.sock"
 reported stale
 kill -KILL "$pid"
 wait "$pid" 2>/dev/null
-vm stale --guest pio=1 --api "$T/stale.sock"
+vm stale --guest pio=1 --api "$T/sockets/stale.sock"
 reported stale
-ok "the socket of a VM that was killed is taken over" test -S "$T/stale.sock"
+ok "the socket of a VM that was killed is taken over" test -S "$T/sockets/stale.sock"
 kill -TERM "$pid"
 finish "$pid" 10
 done_testing
