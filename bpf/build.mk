@@ -3,7 +3,7 @@
 
 BPF_ARCH := $(patsubst x86_64%,x86,$(patsubst aarch64%,arm64,$(shell $(CC) -dumpmachine)))
 BPF_ARCH := $(filter x86 arm64,$(BPF_ARCH))
-BPF_SRC := bpf/rondo.bpf.c bpf/probe.bpf.c
+BPF_SRC := bpf/rondo.bpf.c bpf/probe.bpf.c bpf/events.bpf.c
 BPF_GEN := $(OUT)/gen/bpf
 BPF_SKEL := $(BPF_SRC:bpf/%.bpf.c=$(BPF_GEN)/%.skel.h)
 # Only its headers are taken from the build machine; its kernel doesn't matter.

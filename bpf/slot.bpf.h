@@ -7,6 +7,7 @@
 #ifndef RONDO_SLOT_BPF_H
 #define RONDO_SLOT_BPF_H
 
+#include "birth.bpf.h"
 #include "culprit.bpf.h"
 #include "latency.bpf.h"
 
@@ -57,29 +58,13 @@ static __always_inline void emit_birth(struct rbpf_slot *s, u32 number, struct t
 				       bool own)
 {
 	struct rbpf_birth *r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
-	u64 start, end;
 
 	if (!r) {
 		lose(RBPF_LOST_RING_FULL);
 		return;
 	}
 	head_fill(&r->head, RBPF_BIRTH, number, s->gen, s->born);
-	r->start = s->start;
-	r->tid = s->tid;
-	r->tgid = s->tgid;
-	r->pad = 0;
-	r->cgroup = 0;
-	r->cmdline_len = 0;
-	BPF_CORE_READ_INTO(&r->comm, task, group_leader, comm);
-	if (own) {
-		r->cgroup = bpf_get_current_cgroup_id();
-		start = BPF_CORE_READ(task, mm, arg_start);
-		end = BPF_CORE_READ(task, mm, arg_end);
-		/* Fails where the page is not in memory; /proc still has it then. */
-		if (start && end > start &&
-		    !bpf_probe_read_user(r->cmdline, RBPF_CMDLINE, (void *)start))
-			r->cmdline_len = end - start < RBPF_CMDLINE ? end - start : RBPF_CMDLINE;
-	}
+	birth_fill(r, task, own);
 	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
 }
 

@@ -10,6 +10,7 @@
 
 #include "capabilities.h"
 #include "daemon.h"
+#include "events.h"
 #include "log.h"
 #include "options.h"
 #include "plan.h"
@@ -68,6 +69,8 @@ int main(int argc, char **argv)
 		if (plan_print(&options.settings, options.json))
 			return STATUS_FAILED;
 		return printed(STATUS_OK);
+	case OPTIONS_EVENTS:
+		return events_run(&options);
 	case OPTIONS_RUN:
 		break;
 	}

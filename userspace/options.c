@@ -5,16 +5,22 @@
 #include "options.h"
 
 #include <getopt.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "events.h"
+#include "filter.h"
 #include "plan.h"
+#include "rondo_stream.h"
 
 const char options_help[] =
 	"rondo-bpfd - records where the time of every KVM vCPU on this host goes\n"
 	"\n"
 	"usage: rondo-bpfd [OPTION]...\n"
 	"       rondo-bpfd --plan vcpus=N[,vms=M] [--groups LIST] [--tiers LIST] [--json]\n"
+	"       rondo-bpfd --events [--filter LIST] [--kinds LIST] [--vcpu N] [--reasons LIST]\n"
+	"                  [--min-latency TIME] [--json]\n"
 	"       rondo-bpfd --check\n"
 	"\n"
 	"  --config FILE     settings, one \"name = value\" a line: the options below without the\n"
@@ -36,7 +42,12 @@ const char options_help[] =
 	"and:\n"
 	"  --plan WHAT       how many bytes such a store takes\n"
 	"  --check           what this kernel can and can't give; 0 if it is enough\n"
-	"  --json            for --plan: JSON\n"
+	"  --events          write each single exit and wait to standard output, and no store:\n"
+	"    --kinds LIST       exit, userspace, steal (all)\n"
+	"    --vcpu N           of this vCPU of each VM\n"
+	"    --reasons LIST     shell patterns of reasons: npf,io,!hlt (all)\n"
+	"    --min-latency TIME those that took at least so long, on or off a CPU\n"
+	"  --json            for --plan and --events: JSON, a line per event\n"
 	"  --foreground      stay there and log to standard error, as it does anyway\n"
 	"  -v, --verbose     say what happens\n"
 	"  -h, --help        this\n"
@@ -52,6 +63,11 @@ enum {
 	OPT_PLAN,
 	OPT_CHECK,
 	OPT_JSON,
+	OPT_EVENTS,
+	OPT_KINDS,
+	OPT_VCPU,
+	OPT_REASONS,
+	OPT_MIN_LATENCY,
 	OPT_FOREGROUND,
 };
 
@@ -75,6 +91,11 @@ static const struct option long_options[] = {
 	{ "config", required_argument, NULL, OPT_CONFIG },
 	{ "plan", required_argument, NULL, OPT_PLAN },
 	{ "check", no_argument, NULL, OPT_CHECK },
+	{ "events", no_argument, NULL, OPT_EVENTS },
+	{ "kinds", required_argument, NULL, OPT_KINDS },
+	{ "vcpu", required_argument, NULL, OPT_VCPU },
+	{ "reasons", required_argument, NULL, OPT_REASONS },
+	{ "min-latency", required_argument, NULL, OPT_MIN_LATENCY },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "foreground", no_argument, NULL, OPT_FOREGROUND },
 	{ "verbose", no_argument, NULL, 'v' },
@@ -103,6 +124,41 @@ static int read_config(int argc, char *const argv[], struct settings *s, char *e
 	return err < 0 || (err && path) ? -1 : 0;
 }
 
+/* One of --events' own. 0, or -1 and a sentence in error. */
+static int take_event_option(struct event_options *e, int c, const char *value, char *error,
+			     size_t size)
+{
+	char why[256] = "";
+	uint32_t n;
+
+	switch (c) {
+	case OPT_KINDS:
+		if (!events_parse_kinds(value, &e->kinds))
+			return 0;
+		snprintf(error, size, "--kinds %.60s: exit, userspace, steal", value);
+		return -1;
+	case OPT_VCPU:
+		if (!settings_number(value, 0, INT32_MAX, &n)) {
+			e->vcpu = (int32_t)n;
+			return 0;
+		}
+		snprintf(error, size, "--vcpu %.60s: a number", value);
+		return -1;
+	case OPT_REASONS:
+		if (strlen(value) < sizeof(e->reasons) && !filter_check(value, why, sizeof(why))) {
+			strcpy(e->reasons, value);
+			return 0;
+		}
+		snprintf(error, size, "--reasons %.60s: %s", value, *why ? why : "too long");
+		return -1;
+	default:
+		if (!settings_duration(value, strlen(value), &e->min_ns))
+			return 0;
+		snprintf(error, size, "--min-latency %.60s: a time, as in 50us", value);
+		return -1;
+	}
+}
+
 /* One option. 0: go on; 1: no more are looked at; -1: error. */
 static int take(struct options *o, int c, const char *name, const char *word, char *error,
 		size_t error_size)
@@ -124,6 +180,15 @@ static int take(struct options *o, int c, const char *name, const char *word, ch
 	case OPT_JSON:
 		o->json = true;
 		return 0;
+	case OPT_EVENTS:
+		o->action = OPTIONS_EVENTS;
+		return 0;
+	case OPT_KINDS:
+	case OPT_VCPU:
+	case OPT_REASONS:
+	case OPT_MIN_LATENCY:
+		o->event_given = true;
+		return take_event_option(&o->events, c, optarg, error, error_size);
 	case OPT_CONFIG:
 	case OPT_FOREGROUND:
 		return 0;
@@ -145,12 +210,30 @@ static int take(struct options *o, int c, const char *name, const char *word, ch
 	}
 }
 
+static int check_together(struct options *o, char *error, size_t error_size)
+{
+	if (o->json && o->action != OPTIONS_PLAN && o->action != OPTIONS_EVENTS) {
+		snprintf(error, error_size, "--json is for --plan and --events");
+		return -1;
+	}
+	if (o->event_given && o->action != OPTIONS_EVENTS) {
+		snprintf(error, error_size,
+			 "--kinds, --vcpu, --reasons and --min-latency are for --events");
+		return -1;
+	}
+	return settings_check(&o->settings, error, error_size);
+}
+
 int options_parse(int argc, char *const argv[], struct options *options, char *error,
 		  size_t error_size)
 {
 	int c, err, index = 0;
 
-	*options = (struct options){ .argc = argc, .argv = argv };
+	*options = (struct options){
+		.argc = argc,
+		.argv = argv,
+		.events = { .kinds = (1u << RBPF_STREAM_NR) - 1, .vcpu = -1 },
+	};
 	settings_default(&options->settings);
 	err = read_config(argc, argv, &options->settings, error, error_size);
 	if (err)
@@ -167,9 +250,5 @@ int options_parse(int argc, char *const argv[], struct options *options, char *e
 			 argv[optind]);
 		return -1;
 	}
-	if (options->json && options->action != OPTIONS_PLAN) {
-		snprintf(error, error_size, "--json is for --plan");
-		return -1;
-	}
-	return settings_check(&options->settings, error, error_size);
+	return check_together(options, error, error_size);
 }

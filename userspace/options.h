@@ -15,14 +15,25 @@ enum options_action {
 	OPTIONS_RUN,
 	OPTIONS_CHECK,
 	OPTIONS_PLAN,
+	OPTIONS_EVENTS,
 	OPTIONS_HELP,
 	OPTIONS_VERSION,
+};
+
+/* Which single events --events tells; the VMs are the settings' filter. */
+struct event_options {
+	uint32_t kinds;     /* bits of enum rbpf_stream_kind */
+	int32_t vcpu;       /* -1: all */
+	char reasons[1024]; /* patterns, as in filter.h; "": all */
+	uint64_t min_ns;
 };
 
 struct options {
 	enum options_action action;
 	bool json;
 	struct settings settings;
+	struct event_options events;
+	bool event_given;
 	int argc; /* what it was parsed from, to be parsed again */
 	char *const *argv;
 };

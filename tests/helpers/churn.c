@@ -119,8 +119,9 @@ static int make_vcpu(int vm, unsigned int id, int run_size, struct vcpu *v)
 
 static int make_vm(const struct options *o, struct vcpu *vcpus)
 {
-	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC), vm = ioctl(kvm, KVM_CREATE_VM, 0);
-	int size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	/* Open for as long as the process lives. */
+	static int kvm;
+	int vm, size;
 	unsigned char *memory =
 		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct kvm_userspace_memory_region region = {
@@ -130,6 +131,9 @@ static int make_vm(const struct options *o, struct vcpu *vcpus)
 	};
 	unsigned int i;
 
+	kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	vm = ioctl(kvm, KVM_CREATE_VM, 0);
+	size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 	if (kvm < 0 || vm < 0 || size < 0 || memory == MAP_FAILED)
 		return fail("/dev/kvm");
 	if (o->halt && ioctl(vm, KVM_CREATE_IRQCHIP, 0))
