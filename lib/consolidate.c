@@ -33,7 +33,7 @@ static void extent(const struct schema *schema, uint32_t slot, uint64_t *first, 
 	if (!column->learned)
 		learn(schema, slot);
 	*first = load_relaxed(&column->first);
-	newest = load_relaxed(&column->newest);
+	newest = newest_cell(schema, slot);
 	*first = *first < column->old_first ? *first : column->old_first;
 	newest = newest > column->old_newest ? newest : column->old_newest;
 	*end = newest + CELL_TICKS * schema->tiers[0].interval;
@@ -244,6 +244,7 @@ RONDO_API int rondo_consolidate(rondo_store *store, uint64_t now_ns, uint64_t bu
 			}
 		}
 		prefault(schema, now_ns, most);
+		stats_publish(schema, now_ns);
 	}
 	if (store_failed(store))
 		err = RONDO_E_FAILED;

@@ -106,10 +106,14 @@ int directory_load(struct rondo_store *store, char *detail, size_t size)
 		schema->handles = calloc(1, sizeof(struct handles) + n * sizeof(rondo_series));
 		schema->columns = columns_new(n);
 		schema->free_slots = calloc(n, sizeof(*schema->free_slots));
-		if (!schema->checked || !schema->handles || !schema->columns || !schema->free_slots)
+		schema->slow = store->timed ? calloc(n, sizeof(*schema->slow)) : NULL;
+		if (!schema->checked || !schema->handles || !schema->columns ||
+		    !schema->free_slots || (store->timed && !schema->slow))
 			return fail(detail, size, RONDO_E_NOMEM, "out of memory for %llu series",
 				    (unsigned long long)n);
 		schema->handles->schema = schema;
+		if (store->timed)
+			schema->end = NULL; /* so that all comes by where it is timed */
 		for (uint32_t slot = 0; slot < n; slot++) {
 			int err = load_slot(schema, slot);
 
@@ -127,7 +131,7 @@ void directory_synced(struct rondo_store *store)
 {
 	for (uint32_t i = 0; i < store->n_schemas; i++)
 		for (uint32_t slot = 0; slot < store->schemas[i].used; slot++)
-			store->schemas[i].columns[slot].unsynced = 0;
+			store->schemas[i].columns[slot].unsynced = false;
 }
 
 /* ---- registering ---- */
@@ -192,11 +196,13 @@ static void column_reset(struct schema *schema, uint32_t slot, uint32_t kind)
 	rondo_series *series = &schema->handles->series[slot];
 
 	column_init(column);
-	column->refused_old = before.refused_old; /* of the slot: the store's counts only grow */
-	column->refused_future = before.refused_future;
-	column->refused_invalid = before.refused_invalid;
+	/* of the slot: the store's counts only grow */
+	memcpy(column->counts, before.counts, sizeof(column->counts));
+	column->counts[STATS_CELLS] +=
+		(uint32_t)((series->start - before.sought) / schema->cell_span);
+	store_relaxed(&series->start, 0);
 	column->tag = cell_tag(state_generation(entry_at(schema, slot)->state), 0);
-	column->unsynced = 1;
+	column->unsynced = true;
 	column->total_window = 1; /* known: there is nothing yet */
 	column->learned = true;
 	column->settled = true;

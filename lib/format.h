@@ -29,6 +29,7 @@
 #define SCHEMA_SIZE    4096u
 #define SLAB_HEADER    4096u
 #define CLOSED_OFFSET  1024u /* in a slab: u64 ns, windows that ended by then are closed */
+#define STATS_OFFSET   1088u /* in the finest tier's: u64[STATS_NR], what the writer last counted */
 #define REOPENED_OFFSET                                                                            \
 	1032u /* 2 x u64 ns: windows from, up to, that a clock's step back opened once more */
 
@@ -140,6 +141,17 @@ struct disk_cell {
 	uint64_t tag;
 	uint64_t v[CELL_TICKS];
 	uint64_t tail;
+};
+
+/* Since the store was opened for writing, of one schema. */
+enum stats {
+	STATS_TOO_OLD, /* samples refused, by cause */
+	STATS_FUTURE,
+	STATS_INVALID,
+	STATS_CELLS, /* entered that follow the series' last one */
+	STATS_SEEKS, /* moves to any other */
+	STATS_SLOW,  /* recording calls by how long they took: below 32 ns, 64 ns, ... */
+	STATS_NR = STATS_SLOW + 16,
 };
 
 /* What upper tiers keep; in this order within a series' group of lanes. */

@@ -21,15 +21,18 @@ static void count_series(const struct schema *schema, struct rondo_store_info *i
 	}
 }
 
-static void count_refusals(const struct schema *schema, struct rondo_store_info *info)
+static void add_stats(const struct schema *schema, struct rondo_store_info *info)
 {
-	for (uint32_t slot = 0; schema->columns && slot < schema->used; slot++) {
-		const struct column *column = &schema->columns[slot];
+	uint64_t stats[STATS_NR];
 
-		info->too_old += __atomic_load_n(&column->refused_old, __ATOMIC_RELAXED);
-		info->future += __atomic_load_n(&column->refused_future, __ATOMIC_RELAXED);
-		info->invalid += __atomic_load_n(&column->refused_invalid, __ATOMIC_RELAXED);
-	}
+	stats_get(schema, stats);
+	info->too_old += stats[STATS_TOO_OLD];
+	info->future += stats[STATS_FUTURE];
+	info->invalid += stats[STATS_INVALID];
+	info->cells += stats[STATS_CELLS];
+	info->seeks += stats[STATS_SEEKS];
+	for (unsigned int i = 0; i < RONDO_SLOW_BUCKETS; i++)
+		info->slow[i] += stats[STATS_SLOW + i];
 }
 
 RONDO_API int rondo_store_info(rondo_store *store, struct rondo_store_info *out)
@@ -55,7 +58,7 @@ RONDO_API int rondo_store_info(rondo_store *store, struct rondo_store_info *out)
 			info.bytes += schema->tiers[t].file_size;
 		info.series_max += schema->max_series;
 		count_series(schema, &info);
-		count_refusals(schema, &info);
+		add_stats(schema, &info);
 	}
 	pthread_mutex_unlock(&store->lock);
 	*out = info;

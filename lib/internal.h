@@ -91,17 +91,19 @@ struct column {
 	uint64_t tag;        /* generation << CELL_BITS; 0: slot not in use */
 	uint64_t retired_at; /* 0: live */
 	uint64_t first;      /* start of the lowest cell entered since open */
-	uint64_t newest;     /* start of the highest one */
-	uint64_t steps_back; /* the schema's, when newest was noted */
-	double reading;      /* the last of rondo_record_total(); negative: none yet */
-	uint32_t refused_old, refused_future, refused_invalid;
-	uint32_t unsynced; /* 1: its generation may not be on disk yet */
+	uint64_t newest;     /* start of the highest one, but for the handle's; see newest_cell() */
+	uint64_t
+		sought; /* the cell that the handle was last moved to, before it went on by itself */
+	double reading;              /* the last of rondo_record_total(); negative: none yet */
+	uint32_t steps_back;         /* the schema's low bits, when newest was noted */
+	uint32_t counts[STATS_SLOW]; /* by enum stats */
 
 	uint64_t old_first, old_newest; /* first and newest of what was there at open */
 	uint64_t total_window; /* first upper tier: windows before it are in total; 0: look it up */
 	double total;
-	bool learned; /* old_first and old_newest are known */
-	bool settled; /* histogram_settle() is done, or there is nothing to settle */
+	bool unsynced; /* its generation may not be on disk yet */
+	bool learned;  /* old_first and old_newest are known */
+	bool settled;  /* histogram_settle() is done, or there is nothing to settle */
 } __attribute__((aligned(64)));
 
 struct matcher {
@@ -130,7 +132,7 @@ struct schema {
 	uint64_t steps_back;   /* how often now went down; relaxed */
 	uint64_t cell_span;    /* ns */
 	uint64_t stride;       /* bytes from a cell to the next */
-	char *end;
+	char *end;             /* NULL in a store that is timed */
 	uint64_t ring_bytes;
 	struct column *columns; /* writers only */
 
@@ -154,9 +156,12 @@ struct schema {
 	char *entries;                   /* in the mapped directory */
 	struct rondo_tier *public_tiers; /* what rondo_store_schema() hands out; made there */
 	uint64_t now;                    /* last known; relaxed */
+	uint64_t published;              /* when stats_publish() did, in its own units */
 	struct handles *handles;         /* writers only */
-	uint64_t *checked;               /* of entry_kind(); relaxed */
-	uint32_t *free_slots;            /* slots that were given up unfinished; writers only */
+	/* Of each series its calls by duration, as in enum stats; NULL: they are not timed. */
+	uint32_t (*slow)[RONDO_SLOW_BUCKETS];
+	uint64_t *checked;    /* of entry_kind(); relaxed */
+	uint32_t *free_slots; /* slots that were given up unfinished; writers only */
 	uint32_t n_free;
 };
 
@@ -165,6 +170,7 @@ struct rondo_store {
 	int fd;
 	bool read_only;
 	bool created; /* by this open */
+	bool timed;
 	bool failed;
 	uint32_t n_schemas;
 	uint32_t entry_size;
@@ -185,6 +191,15 @@ static inline struct schema *schema_of(const rondo_series *series)
 						       offsetof(struct handles, series));
 
 	return handles->schema;
+}
+
+/* The start of the highest cell entered since open; the handle goes on to the next without a note. */
+static inline uint64_t newest_cell(const struct schema *schema, uint32_t slot)
+{
+	uint64_t noted = load_relaxed(&schema->columns[slot].newest);
+	uint64_t current = load_relaxed(&schema->handles->series[slot].start);
+
+	return noted > current ? noted : current;
 }
 
 /* rondo_id: schema, generation (never 0, so neither is an id), slot. */
@@ -295,6 +310,10 @@ static inline uint64_t ticks_of_cover(const struct tier *tier, uint32_t cover)
 int series_tick(rondo_series *series, uint64_t ts_ns);
 void series_close(rondo_series *series);
 int series_refuse(rondo_series *series, int error);
+
+/* stats.c */
+void stats_get(const struct schema *schema, uint64_t stats[STATS_NR]);
+void stats_publish(struct schema *schema, uint64_t now);
 
 /* window.c */
 

@@ -342,4 +342,5 @@ void schema_free(struct schema *schema)
 	free(schema->public_tiers);
 	free(schema->free_slots);
 	free(schema->checked);
+	free(schema->slow);
 }

@@ -242,9 +242,10 @@ RONDO_API int rondo_store_open(const char *path, const struct rondo_open_opts *o
 	opts = opts ? opts : &default_opts;
 	if (!path || !out || opts->size < sizeof(*opts))
 		return RONDO_E_INVALID;
-	if ((opts->flags & RONDO_OPEN_READ_ONLY) && (opts->flags & RONDO_OPEN_CREATE))
+	if ((opts->flags & RONDO_OPEN_READ_ONLY) &&
+	    (opts->flags & (RONDO_OPEN_CREATE | RONDO_OPEN_TIMED)))
 		return fail(opts->detail, opts->detail_size, RONDO_E_INVALID,
-			    "a store can't be created read-only");
+			    "a store can't be created or timed read-only");
 	if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__)
 		return RONDO_E_ENDIAN;
 	store = calloc(1, sizeof(*store));
@@ -252,6 +253,7 @@ RONDO_API int rondo_store_open(const char *path, const struct rondo_open_opts *o
 		return RONDO_E_NOMEM;
 	store->dir_fd = store->fd = -1;
 	store->read_only = opts->flags & RONDO_OPEN_READ_ONLY;
+	store->timed = opts->flags & RONDO_OPEN_TIMED;
 	pthread_mutex_init(&store->lock, NULL);
 	fail(opts->detail, opts->detail_size, 0, "%s", "");
 	err = open_store(store, path, opts, &made);

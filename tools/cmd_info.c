@@ -36,6 +36,48 @@ static const char *on_full_name(enum rondo_on_full on_full)
 
 /* ------------------------------------------------------------------------------------------ */
 
+static uint64_t timed_calls(const struct rondo_store_info *info)
+{
+	uint64_t calls = 0;
+
+	for (unsigned int i = 0; i < RONDO_SLOW_BUCKETS; i++)
+		calls += info->slow[i];
+	return calls;
+}
+
+/* "< 64 ns": the bucket in which the share q of the timed calls ends. */
+static void text_slow(const struct rondo_store_info *info, const char *name, double q)
+{
+	uint64_t calls = 0;
+	unsigned int i = 0;
+
+	for (; i + 1 < RONDO_SLOW_BUCKETS; i++) {
+		calls += info->slow[i];
+		if ((double)calls >= q * (double)timed_calls(info))
+			break;
+	}
+	if (i + 1 < RONDO_SLOW_BUCKETS)
+		printf("%s < %lu ns", name, 32UL << i);
+	else
+		printf("%s >= %lu ns", name, 16UL << i);
+}
+
+/* What the writer counted, as it last left it in the store. */
+static void text_writer(const struct rondo_store_info *info)
+{
+	printf("refused        %" PRIu64 " too old, %" PRIu64 " ahead of time, %" PRIu64
+	       " invalid\n",
+	       info->too_old, info->future, info->invalid);
+	printf("recording      %" PRIu64 " next cells, %" PRIu64 " seeks\n", info->cells,
+	       info->seeks);
+	if (!timed_calls(info))
+		return;
+	text_slow(info, "slow calls     p50", 0.5);
+	text_slow(info, ", p99", 0.99);
+	text_slow(info, ", all", 1);
+	putchar('\n');
+}
+
 static void text_begin(const char *path, const struct rondo_store_info *info)
 {
 	char time[TIME_TEXT];
@@ -48,6 +90,7 @@ static void text_begin(const char *path, const struct rondo_store_info *info)
 	printf("series         %" PRIu64 " live, %" PRIu64 " retired, %" PRIu64 " at most\n",
 	       info->series_live, info->series_retired, info->series_max);
 	printf("unclean opens  %" PRIu32 "\n", info->unclean_opens);
+	text_writer(info);
 }
 
 static void text_schema(const struct facts *f, bool first)
@@ -93,15 +136,37 @@ static const struct printer text_printer = { text_begin, text_schema, text_tier,
 
 static bool first_tier;
 
+static void json_writer(const struct rondo_store_info *info)
+{
+	printf(",\n\"writer\":{\"too_old\":%" PRIu64 ",\"future\":%" PRIu64 ",\"invalid\":%" PRIu64
+	       ",\"cells\":%" PRIu64 ",\"seeks\":%" PRIu64 ",\"slow_calls\":",
+	       info->too_old, info->future, info->invalid, info->cells, info->seeks);
+	if (!timed_calls(info)) {
+		fputs("null}", stdout);
+		return;
+	}
+	for (unsigned int i = 0; i < RONDO_SLOW_BUCKETS; i++) {
+		fputs(i ? "," : "[", stdout);
+		if (i + 1 < RONDO_SLOW_BUCKETS)
+			printf("{\"below_ns\":%lu", 32UL << i);
+		else
+			fputs("{\"below_ns\":null", stdout);
+		printf(",\"calls\":%" PRIu64 "}", info->slow[i]);
+	}
+	fputs("]}", stdout);
+}
+
 static void json_begin(const char *path, const struct rondo_store_info *info)
 {
 	fputs("{\"store\":", stdout);
 	json_string(stdout, path);
 	printf(",\"format_version\":%" PRIu32 ",\"created_ns\":%" PRIu64 ",\"bytes\":%" PRIu64
 	       ",\"unclean_opens\":%" PRIu32 ",\n\"series\":{\"live\":%" PRIu64
-	       ",\"retired\":%" PRIu64 ",\"max\":%" PRIu64 "},\n\"schemas\":[",
+	       ",\"retired\":%" PRIu64 ",\"max\":%" PRIu64 "}",
 	       info->format_version, info->created_ns, info->bytes, info->unclean_opens,
 	       info->series_live, info->series_retired, info->series_max);
+	json_writer(info);
+	fputs(",\n\"schemas\":[", stdout);
 }
 
 static void json_schema(const struct facts *f, bool first)
@@ -291,7 +356,8 @@ const struct cli_command cmd_info = {
 	.help = "Usage: " CLI_NAME " info [--json | --schema] STORE\n\n"
 		"Shows a store's size, its schemas with their tiers (interval, retention, functions\n"
 		"that can be queried), how many series it has, and the newest tick of each schema.\n"
-		"The finest tier serves all functions.\n\n"
+		"The finest tier serves all functions. What was refused, and how recording went, is\n"
+		"what the writer counted since it opened the store; it says so every ten seconds.\n\n"
 		"  -j, --json         as one JSON object; times and durations in ns\n"
 		"  -s, --schema       only its schemas, as 'plan' and 'migrate' read them from a file\n"
 		"\nExit status: 0 done, 1 failed, 2 wrong usage.\n",

@@ -291,6 +291,7 @@ enum rondo_open_flags {
 	RONDO_OPEN_READ_ONLY = 1u << 0, /* no lock, nothing is written; the writer may be live */
 	RONDO_OPEN_CREATE = 1u << 1,    /* create the store if it isn't there, from schemas[] */
 	RONDO_OPEN_EXCLUSIVE = 1u << 2, /* with CREATE: RONDO_E_EXISTS if it is there */
+	RONDO_OPEN_TIMED = 1u << 3,     /* for writing: fill rondo_store_info.slow, see there */
 };
 
 /*
@@ -320,7 +321,7 @@ struct rondo_open_opts {
  * writing allocates about 190 bytes of memory for each of max_series, all that recording will ever
  * use; for reading it is 8.  opts may be NULL: an existing store, for writing.  *store is the caller's, to be closed.
  * RONDO_E_NOT_FOUND, _EXISTS, _LOCKED, _CORRUPT, _VERSION, _ENDIAN, _NO_SPACE, _SCHEMA, _SELECTOR,
- * _NOMEM, _IO, _INVALID (READ_ONLY with CREATE, too).
+ * _NOMEM, _IO, _INVALID (READ_ONLY with CREATE or TIMED, too).
  */
 RONDO_API int rondo_store_open(const char *path, const struct rondo_open_opts *opts,
 			       rondo_store **store);
@@ -508,7 +509,20 @@ RONDO_API int rondo_store_verify(const char *path, const struct rondo_verify_opt
  */
 RONDO_API int rondo_sigbus_fixup(void *address);
 
-/* A snapshot of what a store is and has.  Counters are since it was opened, by this handle. */
+#define RONDO_SLOW_BUCKETS 16
+
+/*
+ * A snapshot of what a store is and has.  Counters are since it was opened, by this handle; those from
+ * too_old on are also known to read-only handles, as the writer's rondo_consolidate() last left them,
+ * about every ten seconds.
+ *
+ * slow[i]: recording calls that left the inline path and took less than 2^(5 + i) ns (32, 64, ... ns; the
+ * last has all that took longer), refusals included; all 0 without RONDO_OPEN_TIMED.  A recording call asks
+ * no clock otherwise: two readings cost 40 ns, where entering a cell costs 5, and where the kernel can't
+ * answer out of its shared page (some virtual machines) each is a system call.  A processor's own counter
+ * would be cheaper, and not the same thing on every processor.  So it is asked for; what is counted
+ * without asking, cells and seeks, says how often.  A call's page fault shows here.
+ */
 struct rondo_store_info {
 	size_t size;
 	uint32_t format_version;
@@ -522,10 +536,13 @@ struct rondo_store_info {
 	uint64_t series_max;
 	uint64_t registered; /* series registered for the first time */
 	uint64_t reclaimed;  /* slots of retired series given to new ones */
-	uint64_t too_old;    /* refusals by cause */
+	uint64_t full;       /* registrations refused with RONDO_E_FULL */
+	uint64_t too_old;    /* samples refused, by cause */
 	uint64_t future;
 	uint64_t invalid; /* RONDO_E_VALUE, _KIND, _RETIRED */
-	uint64_t full;
+	uint64_t cells;   /* entered: the next six ticks after a series' last ones */
+	uint64_t seeks;   /* moves of a series to any other ticks: the first, after a pause, back */
+	uint64_t slow[RONDO_SLOW_BUCKETS];
 };
 
 /*
@@ -680,7 +697,7 @@ RONDO_API int rondo_add_slow(rondo_series *series, uint64_t ts_ns, double delta)
  * Which tick of the handle's cell ts_ns lies in, 0 to 5; something larger if in none of them.  Exact: a
  * division by the invariant length, as Granlund and Montgomery have it (PLDI 1994).  Not to be called.
  */
-static inline uint64_t rondo_tick_in_cell(const rondo_series *series, uint64_t ts_ns)
+static inline uint64_t rondo_tick_(const rondo_series *series, uint64_t ts_ns)
 {
 	__extension__ typedef unsigned __int128 wide;
 
@@ -702,7 +719,7 @@ static inline int rondo_record(rondo_series *series, uint64_t ts_ns, double valu
 		double f;
 		uint64_t u;
 	} bits = { value };
-	uint64_t tick = rondo_tick_in_cell(series, ts_ns);
+	uint64_t tick = rondo_tick_(series, ts_ns);
 
 	/* an exponent of all ones is that of NaN and infinity */
 	if (__builtin_expect(tick < 6 && bits.u << 1 < UINT64_C(0xffe0000000000000) &&
@@ -725,7 +742,7 @@ static inline int rondo_add(rondo_series *series, uint64_t ts_ns, double delta)
 		double f;
 		uint64_t u;
 	} sum, by = { delta }, most = { RONDO_ADD_MAX };
-	uint64_t tick = rondo_tick_in_cell(series, ts_ns);
+	uint64_t tick = rondo_tick_(series, ts_ns);
 
 	/* what is not negative sorts as its bits do; all else lies above */
 	if (__builtin_expect(tick < 6 && by.u <= most.u &&

@@ -19,7 +19,7 @@ gcc -fpreprocessed -dD -E -P -x c "$header" 2>/dev/null | grep -v "^#" | squeeze
 {
 	grep -o 'RONDO_API [^;]*;' "$T/header" | sed 's/^RONDO_API //'
 	grep -o 'static inline [^{]*' "$T/header" | sed 's/ $/;/'
-} | grep -v '_slow(' | sort >"$T/declared"
+} | grep -v -e '_slow(' -e '_(' | sort >"$T/declared"
 for page in "$man"/*.3; do
 	sed -n '/^\.SH SYNOPSIS/,/^\.fi/p' "$page" | sed -n 's/^\.B //p' | grep -v '^#include' |
 		tr -d '"' | tr '\n' ' ' | squeeze | grep -o '[^;]*;' | sed 's/^ //'
