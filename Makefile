@@ -98,6 +98,7 @@ test: ## install what is missing, build, pass all tests
 	$(Q)tools/deps.sh --for test
 	$(Q)$(MAKE) $(JOBS) all unit-tests
 	$(Q)$(if $(SANITIZE),,$(MAKE) $(JOBS) SANITIZE=address$(comma)undefined unit-tests)
+	$(Q)$(if $(SANITIZE),,$(MAKE) $(JOBS) SANITIZE=thread tsan-tests)
 	$(Q)$(MAKE) -j1 test-run
 
 demo: ## install what is missing, build, and watch a real VM for ten seconds

@@ -341,15 +341,15 @@ bool histogram_close(const struct schema *schema, uint32_t t, uint32_t slot, uin
 	return false;
 }
 
-/* Whether a lane's cell is not the one of this number for another reason than a writer at work. */
-static bool lane_lost(const struct disk_cell *cell, uint64_t tag)
+/* Whether a lane's cell is not, or no longer, the one of this number as a writer is at work. */
+static bool lane_at_work(const struct disk_cell *cell, uint64_t tag, bool finest)
 {
-	uint64_t found = load_acquire(&cell->tag);
+	uint64_t tail = load_acquire(&cell->tail), found = load_acquire(&cell->tag);
 
-	if (load_acquire(&cell->tail) == 0)
-		return false;
-	return cell_generation_bits(found) != cell_generation_bits(tag) ||
-	       cell_number(found) < cell_number(tag);
+	if (found == tag)
+		return finest ? tail != tag : (tail & TAIL_NUMBER) != (tag & TAIL_NUMBER);
+	return !tail || (cell_generation_bits(found) == cell_generation_bits(tag) &&
+			 cell_number(found) > cell_number(tag));
 }
 
 /*
@@ -376,8 +376,7 @@ int histogram_at(const struct schema *schema, uint32_t t, uint32_t slot, uint64_
 		    cells_histogram(schema, t, slot, &cells, k, out))
 			return 1;
 	for (uint32_t lane = 0; lane < last; lane++)
-		if (load_acquire(&cell_at(tier, number, first + lane)->tag) != tag &&
-		    !lane_lost(cell_at(tier, number, first + lane), tag))
+		if (lane_at_work(cell_at(tier, number, first + lane), tag, t == 0))
 			return 0;
 	return load_acquire(&cell->tag) == tag && load_acquire(&cell->v[k]) == before.v[k] ? -1 : 0;
 }

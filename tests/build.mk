@@ -120,9 +120,15 @@ UNIT_BUILT := $(filter-out $(UNIT_RRD),$(UNIT_BUILT))
 UNIT_ABSENT += 'absent:lib_rrd:not compared with rrdtool: librrd-dev is not here'
 endif
 
-RUN = BUILD=$(abspath $(OUT)) tests/run.sh
+RUN = BUILD=$(abspath $(OUT)) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run.sh
 SUITES_UNIT = $(UNIT_BUILT:%=unit:%) $(UNIT_ABSENT)
 SUITES_ASAN = $(patsubst $(OUT)/tests/%,asan:$(OUT)/address-undefined/tests/%,$(UNIT_BUILT))
+# Suites with threads, under ThreadSanitizer; the others have nothing for it to find.
+TSAN := $(filter %/lib_threads %/lib_live %/lib_record %/lib_internal_verify,$(UNIT))
+SUITES_TSAN = $(patsubst $(OUT)/tests/%,tsan:$(OUT)/thread/tests/%,$(TSAN))
+# Suites that have a long form, and the fuzz targets.
+SUITES_LONG = $(patsubst tests/unit/%.c,long:$(OUT)/tests/%,$(shell grep -l 'long_form()' $(UNIT_SRC))) \
+	$(if $(shell command -v $(CLANG)),$(FUZZ:%=fuzz:%),'absent:fuzz:no clang')
 SUITES_NATIVE = $(NATIVE:%=native:%)
 SUITES_NESTED = nested:tests/nested/run.sh
 
@@ -132,7 +138,18 @@ test-native: $(FUZZ_REPLAY)
 
 .PHONY: test-run
 test-run:
-	$(Q)$(RUN) $(SUITES_UNIT) $(if $(SANITIZE),,$(SUITES_ASAN)) $(SUITES_NATIVE) $(SUITES_NESTED)
+	$(Q)$(RUN) $(SUITES_UNIT) $(if $(SANITIZE),,$(SUITES_ASAN) $(SUITES_TSAN)) $(SUITES_NATIVE) $(SUITES_NESTED)
+
+.PHONY: tsan-tests test-tsan test-full
+tsan-tests: $(TSAN)
+
+test-tsan: ## the suites with threads, under ThreadSanitizer (part of make test)
+	$(Q)$(MAKE) SANITIZE=thread tsan-tests
+	$(Q)$(RUN) $(SUITES_TSAN)
+
+test-full: unit-tests ## the long forms: 10,000 kills, 100,000 power losses, 10^8 reads, ... (about an hour)
+	$(Q)$(if $(shell command -v $(CLANG)),$(MAKE) $(FUZZ))
+	$(Q)$(RUN) $(SUITES_LONG)
 
 test-unit: unit-tests ## build and run the unit tests only
 	$(Q)$(RUN) $(SUITES_UNIT)
@@ -148,11 +165,7 @@ test-bare: ## build and test in an empty Debian 12 (root, network, debootstrap)
 	$(Q)BUILD=$(abspath $(OUT)) tests/bare.sh
 
 fuzz: $(FUZZ) ## run each fuzz target for FUZZ_SECONDS (60) seconds (clang)
-	$(Q)set -e; for f in $(notdir $(FUZZ)); do \
-		echo "$$f"; mkdir -p $(OUT)/fuzz/found/$$f; \
-		$(OUT)/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -verbosity=0 -print_final_stats=1 \
-			-artifact_prefix=$(OUT)/fuzz/$$f- $(OUT)/fuzz/found/$$f tests/fuzz/corpus/$$f; \
-	done
+	$(Q)$(RUN) $(FUZZ:%=fuzz:%)
 
 ground-shell: all ## a shell in the nested ground
 	$(Q)BUILD=$(abspath $(OUT)) tests/nested/ground.sh shell

@@ -6,8 +6,9 @@
 #
 #	N passed, N failed, N skipped
 #
-# Usage: BUILD=dir tests/run.sh GROUP:PATH... Groups: unit (a Check program), asan (a sanitized
-# one), native, nested (scripts that print TAP), absent (PATH is NAME:REASON, counted as skipped).
+# Usage: BUILD=dir tests/run.sh GROUP:PATH... Groups: unit (a Check program), asan and tsan
+# (sanitized ones), long (one in its long form; how far it is is shown), fuzz (a libFuzzer target, for
+# FUZZ_SECONDS), native, nested (scripts that print TAP), absent (PATH is NAME:REASON, counted as skipped).
 # Logs: $BUILD/tests/logs/. A script may say `# timeout: SECONDS` in its head. Exit status 1 if
 # anything failed, or nothing was tested. It builds nothing.
 
@@ -35,9 +36,46 @@ timeout_of()
 	esac
 	case $1 in
 	unit) echo 120 ;;
-	asan) echo 300 ;;
+	asan | tsan) echo 300 ;;
+	long) echo 14400 ;;
+	fuzz) echo $((${FUZZ_SECONDS:-60} + 120)) ;;
 	*) echo "${own:-180}" ;;
 	esac
+}
+
+# fuzz TARGET SECONDS: one test, TAP. Inputs that it finds stay in $BUILD/fuzz/found/.
+fuzz()
+{
+	local name found=$BUILD/fuzz/found
+	name=$(basename "$1")
+	mkdir -p "$found/$name"
+	echo 1..1
+	if timeout -k 10 "$2" "$1" -max_total_time="${FUZZ_SECONDS:-60}" -verbosity=0 \
+		-print_final_stats=1 -artifact_prefix="$BUILD/fuzz/$name-" \
+		"$found/$name" "$SRC/tests/fuzz/corpus/$name" >"$found/$name.log" 2>&1; then
+		echo "ok 1 - $(sed -n 's/^stat::number_of_executed_units: */executions: /p' "$found/$name.log")"
+	else
+		echo "not ok 1 - $name"
+		tail -n 60 "$found/$name.log" >&2
+		return 1
+	fi
+}
+
+# show_progress PID LOG: the last line of the log, while the process runs; on a terminal over and over
+# in one line, else every half minute.
+show_progress()
+{
+	local n=0
+	while kill -0 "$1" 2>/dev/null; do
+		sleep 1
+		n=$((n + 1))
+		if [ -t 1 ]; then
+			printf '\r    %s\033[K' "$(tail -n 1 "$2" 2>/dev/null)"
+		elif [ $((n % 30)) = 0 ]; then
+			printf '    %s\n' "$(tail -n 1 "$2" 2>/dev/null)"
+		fi
+	done
+	[ ! -t 1 ] || printf '\r\033[K'
 }
 
 # One suite: its TAP into $1.tap, its other output into $1.log; its exit status.
@@ -47,7 +85,14 @@ run_suite()
 	seconds=$(timeout_of "$group" "$path")
 	rm -f "$log.tap" "$log.log"
 	case $group in
-	unit | asan)
+	fuzz)
+		fuzz "$path" "$seconds" >"$log.tap" 2>"$log.log" </dev/null &
+		;;
+	long)
+		CK_TAP_LOG_FILE_NAME=$log.tap CK_DEFAULT_TIMEOUT=14000 RONDO_TEST_LONG=1 \
+			timeout -k 10 "$seconds" "$path" >"$log.log" 2>&1 </dev/null &
+		;;
+	unit | asan | tsan)
 		CK_TAP_LOG_FILE_NAME=$log.tap CK_DEFAULT_TIMEOUT=60 \
 		ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 \
 			timeout -k 10 "$seconds" "$path" >"$log.log" 2>&1 </dev/null &
@@ -57,6 +102,7 @@ run_suite()
 		;;
 	esac
 	child=$!
+	[ "$group" != long ] || show_progress "$child" "$log.log"
 	wait "$child"
 	status=$?
 	child=

@@ -11,10 +11,12 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <rondo.h>
@@ -297,6 +299,25 @@ static UNUSED uint64_t random_u64(void)
 static UNUSED uint64_t random_below(uint64_t n)
 {
 	return random_u64() % n;
+}
+
+/* ---- long forms: `make test-full` ---- */
+
+static UNUSED bool long_form(void)
+{
+	return getenv("RONDO_TEST_LONG") != NULL;
+}
+
+/* Of a long form, how far it is: a line on stderr every two seconds, which tests/run.sh shows. */
+static UNUSED void progress(const char *what, uint64_t done, uint64_t all)
+{
+	static time_t said;
+	time_t now = time(NULL);
+
+	if (!long_form() || now < said + 2)
+		return;
+	said = now;
+	fprintf(stderr, "%s: %" PRIu64 " of %" PRIu64 "\n", what, done, all);
 }
 
 /* ---- running ---- */

@@ -348,13 +348,20 @@ START_TEST(errors_damaged_markers_were_called_big_endian_or_newer)
 }
 END_TEST
 
+/* Of random damage; with RONDO_TEST_LONG=1 in the environment a hundred times as many. */
+static int rounds(void)
+{
+	return long_form() ? 100000 : 1000;
+}
+
 /* Cells have no checksum, so any value may come, but a finite one, in its place and in order. */
 START_TEST(errors_bits_turned_in_cells)
 {
 	const char *path = start("cells");
 	static struct reading found[SERIES];
 
-	for (int round = 0; round < 1000; round++) {
+	for (int round = 0; round < rounds(); round++) {
+		progress(__func__, (uint64_t)round, (uint64_t)rounds());
 		rondo_store *store;
 		size_t n;
 
@@ -408,7 +415,8 @@ START_TEST(errors_cut_anywhere)
 {
 	const char *path = start("cut");
 
-	for (int round = 0; round < 1000; round++) {
+	for (int round = 0; round < rounds(); round++) {
+		progress(__func__, (uint64_t)round, (uint64_t)rounds());
 		int file = (int)random_below(N_FILES);
 		size_t length = random_below(images[file].size);
 
@@ -490,7 +498,8 @@ START_TEST(errors_cut_under_the_mapping)
 	const char *path = start("shrunk");
 
 	ck_assert_int_eq(sigaction(SIGBUS, &action, NULL), 0);
-	for (int round = 0; round < 1000; round++) {
+	for (int round = 0; round < rounds(); round++) {
+		progress(__func__, (uint64_t)round, (uint64_t)rounds());
 		int file = (int)random_below(N_FILES);
 		size_t length = random_below(images[file].size);
 		rondo_store *store = reopen(path, 0), *reader = reopen(path, RONDO_OPEN_READ_ONLY);

@@ -12,6 +12,14 @@
 
 #include "lib_common.h"
 
+#ifdef __SANITIZE_THREAD__
+#define ROUNDS 50
+#define STRIDE 37
+#else
+#define ROUNDS 300
+#define STRIDE 1
+#endif
+
 /* Ticks of both series are recorded from T0 up to this. */
 #define TICKS 95
 
@@ -373,7 +381,7 @@ START_TEST(core_no_flip_under_a_checksum_goes_unseen)
 
 	open_maps("flips");
 	for (size_t a = 0; a < LENGTH(areas); a++) {
-		for (uint64_t i = 0; i < areas[a].size; i++) {
+		for (uint64_t i = 0; i < areas[a].size; i += STRIDE) {
 			char *byte = maps[areas[a].file] + areas[a].from + i;
 
 			*byte ^= 1 << (i % 8);
@@ -537,7 +545,7 @@ START_TEST(core_nothing_is_found_while_it_is_written)
 	both[0].reclaim_delay_ns = SEC;
 	w.store = create(path, both, 2);
 	ck_assert_int_eq(pthread_create(&thread, NULL, write_on, &w), 0);
-	for (int i = 0; i < 300; i++) {
+	for (int i = 0; i < ROUNDS; i++) {
 		int err;
 
 		memset(&said, 0, sizeof(said));

@@ -459,12 +459,13 @@ static void kill_one(void)
 	need(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "the child: status 0x%x",
 	     (unsigned int)status);
 	run.kills++;
+	progress("kills", run.kills, KILLS_LONG);
 	check_killed();
 }
 
 START_TEST(core_kill_9)
 {
-	unsigned long until = getenv("RONDO_TEST_LONG") ? KILLS_LONG : KILLS_SHORT;
+	unsigned long until = long_form() ? KILLS_LONG : KILLS_SHORT;
 	const char *seed = getenv("RONDO_TEST_SEED");
 
 	run.path = in_scratch("killed");

@@ -435,6 +435,7 @@ static void world(struct model *model, unsigned long until)
 			if (m % 2)
 				check_mix_taken_up(model, time);
 			power.mixes++;
+			progress("mixes", power.mixes, MIXES_LONG);
 		}
 		write_mixed(); /* as it was before it was checked */
 		adopt(model, time);
@@ -446,7 +447,7 @@ static void world(struct model *model, unsigned long until)
 
 START_TEST(core_power_loss)
 {
-	unsigned long until = getenv("RONDO_TEST_LONG") ? MIXES_LONG : MIXES_SHORT;
+	unsigned long until = long_form() ? MIXES_LONG : MIXES_SHORT;
 	const char *seed = getenv("RONDO_TEST_SEED");
 	struct model *model = model_new();
 

@@ -255,7 +255,7 @@ static void compare(const char *file, rondo_store *store, rondo_id id, uint32_t 
 
 START_TEST(core_the_same_numbers_as_rrdtool)
 {
-	unsigned long schemas = getenv("RONDO_TEST_LONG") ? SCHEMAS_LONG : SCHEMAS_SHORT;
+	unsigned long schemas = long_form() ? SCHEMAS_LONG : SCHEMAS_SHORT;
 	const char *file = in_scratch("v.rrd"), *path = in_scratch("store");
 	const char *seed = getenv("RONDO_TEST_SEED");
 
@@ -265,6 +265,7 @@ START_TEST(core_the_same_numbers_as_rrdtool)
 		rondo_store *store;
 		rondo_id id;
 
+		progress("schemas", i, schemas);
 		random_schema();
 		random_series();
 		through_rrd(file);

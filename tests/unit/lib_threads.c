@@ -17,9 +17,16 @@
 
 #include "lib_common.h"
 
-#define READS UINT64_C(10000000)
-#define TICKS UINT64_C(100000)
-#define LONG  10
+#ifdef __SANITIZE_THREAD__ /* what it looks for does not need many */
+#define READS  UINT64_C(500000)
+#define TICKS  UINT64_C(10000)
+#define COPIES 3
+#else
+#define READS  UINT64_C(10000000)
+#define TICKS  UINT64_C(100000)
+#define COPIES 20
+#endif
+#define LONG 10
 
 enum { WRITERS = 3, EACH = 6, SERIES = WRITERS * EACH, READERS = 2, POINTS = 128 };
 enum { RING = 3000, AHEAD = 1000 }; /* ticks; a writer of the slowest, and of consolidation */
@@ -374,7 +381,7 @@ static void nothing_lost(void)
 START_TEST(core_readers_and_copies_against_writers)
 {
 	struct rondo_schema schema = schema_of_tiers("t", tiers, LENGTH(tiers), SERIES);
-	uint64_t times = getenv("RONDO_TEST_LONG") ? LONG : 1;
+	uint64_t times = long_form() ? LONG : 1;
 	const struct timespec pause = { 0, 5000000 };
 	const char *path = in_scratch("threads");
 	pthread_t threads[WRITERS + 2];
@@ -400,8 +407,11 @@ START_TEST(core_readers_and_copies_against_writers)
 	pthread_create(&threads[WRITERS + 1], NULL, reader_thread, NULL);
 	while (!stopped() && (__atomic_load_n(&shared->reads, __ATOMIC_RELAXED) < times * READS ||
 			      slowest() < times * TICKS ||
-			      __atomic_load_n(&shared->copies, __ATOMIC_RELAXED) < 20))
+			      __atomic_load_n(&shared->copies, __ATOMIC_RELAXED) < COPIES)) {
+		progress("points read", __atomic_load_n(&shared->reads, __ATOMIC_RELAXED),
+			 times * READS);
 		nanosleep(&pause, NULL);
+	}
 	__atomic_store_n(&shared->stop, 1, __ATOMIC_RELAXED);
 	for (int i = 0; i < WRITERS + 2; i++)
 		pthread_join(threads[i], NULL);
