@@ -30,6 +30,7 @@ else
 	echo "bench-docs.sh: not measured against librrd: $build/tests/bench_rrd is not built" >&2
 	echo '[]' >"$scratch/rrd"
 fi
+"$build/bin/rondo-bpf-cli" bench --scale --json "$@" >"$scratch/scale"
 
 cpu=$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1)
 virtual=
@@ -40,7 +41,7 @@ grep -qw hypervisor /proc/cpuinfo && virtual=", a virtual machine"
 	echo "Linux $(uname -r | cut -d . -f 1,2); stores on $(df --output=fstype "$directory" | tail -n 1);" \
 		"$(${CC:-gcc} --version | sed -n '1s/ (.*) / /p'), -O2; load average before the run $load."
 	echo
-	jq -r -s -f tools/bench-docs.jq "$scratch/plain" "$scratch/rrd"
+	jq -r -s -f tools/bench-docs.jq "$scratch/plain" "$scratch/rrd" "$scratch/scale"
 	echo "$end"
 } >"$scratch/block"
 awk -v begin="$begin" -v end="$end" -v block="$scratch/block" '

@@ -30,6 +30,7 @@ struct bench {
 	bool quick;           /* small counts: to try it out, not for figures */
 	unsigned int rounds;  /* of a race of long laps; */
 	unsigned int sprints; /* of one of short laps, about a millisecond */
+	unsigned int seconds; /* of bench_scale() */
 	size_t lines;         /* printed so far */
 };
 
@@ -132,11 +133,12 @@ void bench_hot(struct bench *bench);
 void bench_threads(struct bench *bench);
 void bench_ticks(struct bench *bench);
 void bench_writeback(struct bench *bench);
-void bench_prefault(struct bench *bench);
+void bench_stalls(struct bench *bench);
 void bench_consolidate(struct bench *bench);
 void bench_read(struct bench *bench);
 void bench_register(struct bench *bench);
 void bench_open(struct bench *bench);
 void bench_bytes(struct bench *bench);
+void bench_scale(struct bench *bench); /* apart from the others: it takes its time */
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * bench_writeback.c - what the kernel's writeback costs a recorder: the first tick after it, the pages
- * that the tick dirties, and the page faults of recording with and without prefaulting
+ * bench_writeback.c - what the kernel's writeback costs a recorder: the first tick after it, and the pages
+ * that the tick dirties
  *
  * After a sync the kernel has made the mapped pages read-only, to learn of the next write to each: that
  * is one page fault per page, which the kernel counts (getrusage, ru_minflt). So the faults of a tick
@@ -173,51 +173,4 @@ void bench_writeback(struct bench *bench)
 
 	for (size_t i = 0; i < (bench->quick ? 2 : 4); i++)
 		writeback_of(bench, sizes[i]);
-}
-
-/* ---- prefaulting ---- */
-
-struct prefault {
-	const struct bench *bench;
-	size_t n;
-	bool consolidate;
-};
-
-/* Page faults of recording 60 ticks, ten rows, into a new store. */
-static double lap_prefault(void *arg)
-{
-	const struct prefault *p = arg;
-	uint64_t faults = 0;
-	struct bench_store s;
-
-	bench_store_new(&s, p->bench, "prefault", p->n, RONDO_COUNTER);
-	for (unsigned int tick = 0; tick < 60; tick++) {
-		uint64_t before;
-		int err = p->consolidate ? rondo_consolidate(s.store, s.ts + BENCH_SEC, 0) : 0;
-
-		if (err)
-			bench_die("consolidate", err);
-		before = bench_faults();
-		bench_tick(&s);
-		faults += bench_faults() - before;
-	}
-	bench_store_free(&s);
-	return (double)faults;
-}
-
-void bench_prefault(struct bench *bench)
-{
-	size_t n = bench->quick ? 1000 : 10000;
-	struct prefault with = { bench, n, true }, without = { bench, n, false };
-	struct contestant race[] = { { lap_prefault, &without, 0 }, { lap_prefault, &with, 0 } };
-	char name[80], count[32];
-
-	bench_race(race, 2, 2);
-	snprintf(name, sizeof(name), "page faults, 60 new ticks of %s, prefaulted",
-		 bench_count(count, n));
-	bench_line(bench, (struct bench_line){ .name = name,
-					       .value = race[1].best,
-					       .unit = "faults",
-					       .baseline = "consolidate() not called",
-					       .baseline_value = race[0].best });
 }

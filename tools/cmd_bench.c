@@ -19,11 +19,11 @@
 #include <unistd.h>
 
 static const struct bench_section sections[] = {
-	{ "hot", bench_hot },           { "threads", bench_threads },
-	{ "ticks", bench_ticks },       { "writeback", bench_writeback },
-	{ "prefault", bench_prefault }, { "consolidate", bench_consolidate },
-	{ "read", bench_read },         { "register", bench_register },
-	{ "open", bench_open },         { "bytes", bench_bytes },
+	{ "hot", bench_hot },       { "threads", bench_threads },
+	{ "ticks", bench_ticks },   { "writeback", bench_writeback },
+	{ "stalls", bench_stalls }, { "consolidate", bench_consolidate },
+	{ "read", bench_read },     { "register", bench_register },
+	{ "open", bench_open },     { "bytes", bench_bytes },
 };
 
 #define N_SECTIONS (sizeof(sections) / sizeof(sections[0]))
@@ -75,12 +75,17 @@ static int make_directory(struct bench *bench, const char *parent)
 	return CLI_OK;
 }
 
+/* One of the sections, or ... */
+enum { ALL = -1, SCALE = -2 };
+
 static int measure(struct bench *bench, int only)
 {
 	bench_lines_begin(bench);
 	for (int i = 0; i < (int)N_SECTIONS; i++)
-		if (only < 0 || only == i)
+		if (only == ALL || only == i)
 			sections[i].run(bench);
+	if (only == SCALE)
+		bench_scale(bench);
 	bench_lines_end(bench);
 	return ferror(stdout) ? CLI_FAILED : CLI_OK;
 }
@@ -125,6 +130,15 @@ static int measure_apart(struct bench *bench, int only)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : CLI_FAILED;
 }
 
+static bool seconds_parse(const char *text, unsigned int *seconds)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	*seconds = (unsigned int)n;
+	return *text >= '0' && *text <= '9' && !*end && n >= 1 && n <= 86400;
+}
+
 static int bench_main(const struct cli_command *cmd, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -132,11 +146,14 @@ static int bench_main(const struct cli_command *cmd, int argc, char **argv)
 		{ "json", no_argument, NULL, 'j' },
 		{ "quick", no_argument, NULL, 'q' },
 		{ "only", required_argument, NULL, 'o' },
+		{ "scale", no_argument, NULL, 's' },
+		{ "seconds", required_argument, NULL, 'n' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct bench bench = { .rounds = 7, .sprints = 70 };
 	const char *parent = getenv("TMPDIR");
-	int opt, only = -1, status;
+	int opt, only = ALL, status;
+	bool scale = false;
 
 	while ((opt = getopt_long(argc, argv, "hjq", options, NULL)) != -1) {
 		switch (opt) {
@@ -156,10 +173,25 @@ static int bench_main(const struct cli_command *cmd, int argc, char **argv)
 			if (only < 0)
 				return cli_usage(cmd, "bench has no part '%s'", optarg);
 			break;
+		case 's':
+			scale = true;
+			break;
+		case 'n':
+			if (!seconds_parse(optarg, &bench.seconds))
+				return cli_usage(cmd, "'%s' is not 1 to 86400 seconds", optarg);
+			break;
 		default:
 			fprintf(stderr, "Try '%s %s --help'.\n", CLI_NAME, cmd->name);
 			return CLI_USAGE;
 		}
+	}
+	if (scale && only != ALL)
+		return cli_usage(cmd, "--scale is a part by itself, --only names another");
+	if (bench.seconds && !scale)
+		return cli_usage(cmd, "--seconds is for --scale");
+	if (scale) {
+		only = SCALE;
+		bench.seconds = bench.seconds ? bench.seconds : bench.quick ? 3 : 120;
 	}
 	if (argc - optind > 1)
 		return cli_usage(cmd, "bench takes one DIRECTORY");
@@ -174,7 +206,8 @@ static int bench_main(const struct cli_command *cmd, int argc, char **argv)
 const struct cli_command cmd_bench = {
 	.name = "bench",
 	.summary = "measure what the library's calls cost here",
-	.help = "Usage: " CLI_NAME " bench [--json] [--quick] [--only PART] [DIRECTORY]\n\n"
+	.help = "Usage: " CLI_NAME " bench [--json] [--quick] [--only PART] [DIRECTORY]\n"
+		"       " CLI_NAME " bench --scale [--seconds N] [--json] [--quick] [DIRECTORY]\n\n"
 		"Measures librondo's calls in this process, on stores that it makes in DIRECTORY\n"
 		"(default: $TMPDIR, else /var/tmp; 4 GiB for about a minute) and removes again. Each\n"
 		"line has a figure, beside it the figure of a baseline that ran in turn with it, their\n"
@@ -183,8 +216,11 @@ const struct cli_command cmd_bench = {
 		"  -j, --json         a JSON array of objects with the keys name, value, unit,\n"
 		"                     baseline, baseline_value, ratio, aim, met\n"
 		"  -q, --quick        small counts, a few seconds: to try it, not for figures\n"
-		"      --only PART    hot, threads, ticks, writeback, prefault, consolidate, read,\n"
+		"      --only PART    hot, threads, ticks, writeback, stalls, consolidate, read,\n"
 		"                     register, open or bytes\n"
+		"      --scale        instead: one store of 200,000 series, 10,000 vCPUs of 20 each, at\n"
+		"                     one tick a second in real time: CPU, memory, pages, disk\n"
+		"      --seconds N    for so long, after it was filled (default: 120)\n"
 		"\nExit status: 0 done, 1 failed, 2 wrong usage. A missed aim is no failure.\n",
 	.run = bench_main,
 };

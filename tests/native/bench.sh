@@ -40,7 +40,7 @@ for name in "record, hot, same tick" "record, hot, a new tick each" "add, hot, s
 	    "tick of 1,000 series, batch, cold caches" "consolidate at 1 Hz, 1,000 series" \
 	    "consolidate, nothing due, 1,000 series" "read 600 points by id, same series" \
 	    "read 10 points by id, same series" "register 1,000 series" "open with 1,000 series, read-only" \
-	    "page faults, 60 new ticks of 1,000, prefaulted" "30 series x 1s/10m, 10s/6h, 5m/7d"; do
+	    "page faults, 60 new ticks of 1,000, prefaulted" "entering a cell, 99 % are below" "30 series x 1s/10m, 10s/6h, 5m/7d"; do
 	check "there is '$name'" "any(.[]; .name == \"$name\")"
 done
 if grep -q 'has no writeback' "$T/err"; then
@@ -52,6 +52,29 @@ else
 fi
 check "the size is that of the schema" \
 	'any(.[]; .unit == "bytes" and .value == 1574016 and .baseline_value == 1146240)'
+
+# Prefaulted pages are not faulted in: whatever the machine is at, recording takes less than half the faults.
+check "consolidation takes the page faults" \
+	'any(.[]; (.name | test("^page faults")) and .baseline_value > 0 and .ratio < 0.5)'
+check "times of calls are bounds that double from 32 ns on" \
+	'all(.[] | select(.name | test("^entering a cell")) | .value, .baseline_value; . as $ns
+		| any(range(16); pow(2; . + 5) == $ns))'
+
+# ---- a large store in real time; small and short here -----------------------------------------
+
+"$cli" bench --scale --quick --seconds 2 --json "$T/dir" >"$T/json" 2>"$T/err" || bail "bench --scale" "$(cat "$T/err")"
+empty "the large store is gone"
+for name in "CPU" "recording, CPU" "consolidation, CPU" "longest tick" "longest consolidation" "memory of its own" \
+	    "files resident" "pages dirtied" "to disk"; do
+	check "there is '$name'" "any(.[]; .name == \"10,000 series at 1 Hz, $name\")"
+done
+# 180 bytes and more for each series, and what a process needs; each tick lies in the files
+check "its memory is a writer's" 'any(.[]; (.name | endswith("memory of its own")) and .value > 1.7 and .value < 64)'
+check "the rows of three seconds are resident" 'any(.[]; (.name | endswith("files resident")) and .value > 0.6)'
+"$cli" bench --seconds 2 "$T/dir" >/dev/null 2>&1
+is $? 2 "--seconds without --scale is wrong usage"
+"$cli" bench --scale --seconds 0 "$T/dir" >/dev/null 2>&1
+is $? 2 "no seconds are wrong usage"
 
 ok "one part, as text" sh -c "$cli bench --quick --only bytes '$T/dir' | grep -q '^30 series.*1574016 bytes'"
 "$cli" bench --only nothing "$T/dir" >/dev/null 2>&1
