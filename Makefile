@@ -38,6 +38,7 @@ libdir ?= $(exec_prefix)/lib
 includedir ?= $(prefix)/include
 mandir ?= $(prefix)/share/man
 docdir ?= $(prefix)/share/doc/rondo
+unitdir ?= $(prefix)/lib/systemd/system
 SANITIZE ?=
 # What gcc guesses of the flow is wrong where the sanitizers are in it; a plain build decides.
 WERROR ?= $(if $(SANITIZE),0,1)

@@ -5,7 +5,7 @@
 #ifndef RONDO_LATENCY_BPF_H
 #define RONDO_LATENCY_BPF_H
 
-#include "maps.bpf.h"
+#include "outlier.bpf.h"
 
 /* rondo_event.h has the buckets: the number of bits of (ns - 1) / 256. */
 static __always_inline u32 bucket(u64 ns)
@@ -74,6 +74,7 @@ static __always_inline void exit_done(struct rbpf_slot *s, u32 number, u64 now)
 	s->reason_ns[bounded(reason, RBPF_REASONS)] += ns;
 	s->latency[bounded(b, RBPF_BUCKETS)]++;
 	longest(&s->totals.exit, s, ns, now);
+	outlier(s, RBPF_OUTLIER_EXIT, ns, now);
 	if (!want_reason_latency)
 		return;
 	l = bpf_map_lookup_elem(&reason_latency, &number);

@@ -158,9 +158,9 @@ struct rbpf_slot {
 	__u32 late;    /* kvm_exit of a guest that was left already is still to come */
 	__u32 cpu;
 	__u32 last_user; /* last userspace exit's reason */
-	__u32 pad;
-	__u64 t0;     /* until when time is accounted */
-	__u64 off_ns; /* pending: how long it was off */
+	__u32 number;    /* the slot's own */
+	__u64 t0;        /* until when time is accounted */
+	__u64 off_ns;    /* pending: how long it was off */
 	__u64 queued; /* pending: since when it waited on the CPU that it came to, sched_clock; or 0 */
 	__u64 delay; /* sched_info.run_delay as far as it is in the totals */
 	__u64 clock; /* CLOCK_MONOTONIC - sched_clock at clock_at; 0: not known */
@@ -226,6 +226,7 @@ enum rbpf_kind {
 	RBPF_FLUSH,     /* struct rbpf_record, from the flush; the open interval is an estimate */
 	RBPF_STATS_NOW, /* struct rbpf_stat_record, from the flush */
 	RBPF_DEATH,     /* struct rbpf_record, the slot is DEAD */
+	RBPF_OUTLIER,   /* struct rbpf_outlier, in a ring of its own */
 	RBPF_KIND_NR,
 };
 
@@ -245,6 +246,22 @@ struct rbpf_record {
 struct rbpf_stat_record {
 	struct rbpf_head head;
 	__u64 stat[RBPF_STATS];
+};
+
+enum rbpf_outlier_what {
+	RBPF_OUTLIER_WAIT,
+	RBPF_OUTLIER_EXIT,
+	RBPF_OUTLIER_NR,
+};
+
+/* It ended at head.now. */
+struct rbpf_outlier {
+	struct rbpf_head head;
+	__u64 ns;
+	__u32 what;
+	__u32 reason; /* of an exit: its number */
+	__u32 cpu;
+	__u32 pad;
 };
 
 #define RBPF_CMDLINE 1024
@@ -271,6 +288,7 @@ enum rbpf_lost {
 	RBPF_LOST_UNMATCHED,      /* kvm_exit without a kvm_entry */
 	RBPF_LOST_CPU_TIMES_FULL, /* times on a CPU that found no room in theirs */
 	RBPF_LOST_CULPRITS_FULL,  /* waits whose culprit found no room in its map */
+	RBPF_LOST_OUTLIERS_FULL,  /* outliers that found no room in their ring */
 	RBPF_LOST_NR,
 };
 
@@ -300,6 +318,7 @@ RBPF_CHECK_SIZE(struct rbpf_totals, 64 + 40 + 72 + 256 + 8 + 32);
 RBPF_CHECK_SIZE(struct rbpf_head, 24);
 RBPF_CHECK_SIZE(struct rbpf_record, 24 + 472);
 RBPF_CHECK_SIZE(struct rbpf_stat_record, 24 + 8 * RBPF_STATS);
+RBPF_CHECK_SIZE(struct rbpf_outlier, 48);
 RBPF_CHECK_SIZE(struct rbpf_birth, 24 + 32 + 16 + RBPF_CMDLINE);
 RBPF_CHECK_SIZE(struct rbpf_culprit_key, 16);
 RBPF_CHECK_SIZE(struct rbpf_culprit, 32);

@@ -10,6 +10,7 @@
 #include "birth.bpf.h"
 #include "culprit.bpf.h"
 #include "latency.bpf.h"
+#include "outlier.bpf.h"
 
 #define RETRY_NS 1000000000ull /* after there was no free slot */
 
@@ -90,6 +91,7 @@ static __always_inline struct rbpf_slot *slot_take(struct task_struct *task, str
 	if (!s)
 		return NULL;
 	*number = n;
+	s->number = n;
 	s->tid = BPF_CORE_READ(task, pid);
 	s->tgid = BPF_CORE_READ(task, tgid);
 	s->start = BPF_CORE_READ(task, group_leader, start_boottime);
@@ -125,6 +127,7 @@ static __always_inline void wait_done(struct rbpf_slot *s, u64 waited, u64 arriv
 {
 	charge_wait(s, waited, arrival);
 	longest(&s->totals.wait, s, waited, s->t0);
+	outlier(s, RBPF_OUTLIER_WAIT, waited, s->t0);
 	if (waited > RBPF_STALL_NS)
 		s->totals.stalls++;
 	if (s->why != RBPF_PREEMPTED) {

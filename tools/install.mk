@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
 # install and uninstall. One list of files, so that the second removes exactly what the first put
-# there. Each entry is MODE:SOURCE:TARGET; mode `link` makes a symbolic link to SOURCE, mode `pc`
-# fills in the directories of a pkg-config file.
+# there. Each entry is MODE:SOURCE:TARGET; mode `link` makes a symbolic link to SOURCE, modes `pc`
+# and `unit` fill in the directories of a pkg-config file and of a systemd unit.
 
 install_programs = $(foreach p,$(filter $(OUT)/bin/%,$(ALL)),\
 	755:$(p):$(if $(filter %/rondo-bpfd,$(p)),$(sbindir),$(bindir))/$(notdir $(p)))
@@ -22,7 +22,11 @@ install_library = 644:lib/include/rondo.h:$(includedir)/rondo.h \
 	link:librondo.so.$(VERSION):$(libdir)/$(LIB_SONAME) \
 	link:$(LIB_SONAME):$(libdir)/librondo.so \
 	pc:lib/librondo.pc.in:$(libdir)/pkgconfig/librondo.pc
-INSTALLED = $(install_programs) $(install_library) $(install_man) $(install_man_links) $(install_docs) $(install_examples)
+# The collector's unit and settings, all of them defaults, where the collector is built.
+install_service = $(if $(filter %/rondo-bpfd,$(ALL)),\
+	unit:tools/systemd/rondo-bpfd.service:$(unitdir)/rondo-bpfd.service \
+	644:tools/systemd/rondo-bpfd.conf:$(docdir)/rondo-bpfd.conf)
+INSTALLED = $(install_service) $(install_programs) $(install_library) $(install_man) $(install_man_links) $(install_docs) $(install_examples)
 
 .PHONY: install uninstall
 install: all ## copy programs, library, header, manual pages to DESTDIR/prefix
@@ -31,6 +35,7 @@ install: all ## copy programs, library, header, manual pages to DESTDIR/prefix
 		mkdir -p "$$(dirname "$$to")"; \
 		case $$mode in \
 		link) ln -sf "$$from" "$$to" ;; \
+		unit) sed -e 's|@sbindir@|$(sbindir)|' "$$from" >"$$to"; chmod 644 "$$to" ;; \
 		pc) sed -e 's|@prefix@|$(prefix)|; s|@exec_prefix@|$(exec_prefix)|' \
 			-e 's|@libdir@|$(libdir)|; s|@includedir@|$(includedir)|' \
 			-e 's|@version@|$(VERSION)|' "$$from" >"$$to"; chmod 644 "$$to" ;; \

@@ -40,6 +40,7 @@ struct taken {
 struct culprits {
 	culprit_vm_fn *vm_of;
 	void *ctx;
+	uint32_t top;
 	struct taken table[TABLE];
 	unsigned int n;
 	/* VMs by process and address, for elements that are new. */
@@ -59,11 +60,12 @@ static const char *const kinds[KIND_NR] = {
 	[KIND_MOVED] = "moved",   [KIND_OTHER] = "other",
 };
 
-struct culprits *culprits_new(culprit_vm_fn *vm_of, void *ctx)
+struct culprits *culprits_new(uint32_t top, culprit_vm_fn *vm_of, void *ctx)
 {
 	struct culprits *t = calloc(1, sizeof(*t));
 
 	if (t) {
+		t->top = top;
 		t->vm_of = vm_of;
 		t->ctx = ctx;
 	}
@@ -97,7 +99,12 @@ void culprits_begin(struct culprits *t, struct vm_culprits *vm, const char *inst
 {
 	struct vm_culprits **more;
 
-	*vm = (struct vm_culprits){ .instance = instance, .tgid = tgid, .kvm = kvm };
+	*vm = (struct vm_culprits){
+		.instance = instance,
+		.tgid = tgid,
+		.kvm = kvm,
+		.top = t->top,
+	};
 	if (t->n_vms == t->max_vms) {
 		more = realloc(t->vms, (2 * t->max_vms + 16) * sizeof(*more));
 		if (!more)
@@ -311,6 +318,8 @@ static void choose_names(struct vm_culprits *vm, struct store *s, uint64_t wall_
 {
 	struct culprit_entry *e, *best, *least;
 
+	if (!vm->top)
+		return;
 	for (;;) {
 		best = least = NULL;
 		for (e = vm->entries; e; e = e->next) {
@@ -319,9 +328,9 @@ static void choose_names(struct vm_culprits *vm, struct store *s, uint64_t wall_
 			if (!e->series && recent(e) && (!best || recent(e) > recent(best)))
 				best = e;
 		}
-		if (!best || (vm->n_named == CULPRITS_NAMED && recent(least) >= recent(best)))
+		if (!best || (vm->n_named == vm->top && recent(least) >= recent(best)))
 			return;
-		if (vm->n_named == CULPRITS_NAMED) {
+		if (vm->n_named == vm->top) {
 			store_retire(s, least->series, wall_ns);
 			least->series = NULL;
 			vm->n_named--;
@@ -385,7 +394,7 @@ void culprits_tick(struct vm_culprits *vm, struct store *s, struct span span)
 		e->minute[minute % CULPRITS_MINUTES] += e->grown;
 		crowded |= e->grown && !e->series;
 	}
-	if (crowded && (vm->n_named < CULPRITS_NAMED || span.to / NS_PER_S % 60 == 0))
+	if (crowded && (vm->n_named < vm->top || span.to / NS_PER_S % 60 == 0))
 		choose_names(vm, s, span.to);
 	for (e = vm->entries; e; e = e->next) {
 		if (e->series)

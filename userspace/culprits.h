@@ -27,7 +27,6 @@ enum culprit_kind {
 	KIND_NR,
 };
 
-#define CULPRITS_NAMED   8 /* per VM, those that took most in the last MINUTES */
 #define CULPRITS_MINUTES 10
 #define CULPRIT_NAME_MAX 64
 
@@ -39,7 +38,7 @@ struct vm_culprits {
 	uint32_t tgid;
 	uint64_t kvm;
 	struct culprit_entry *entries;
-	unsigned int n_named;
+	unsigned int top, n_named;
 	rondo_series *rest[KIND_NR]; /* without a name */
 	uint64_t total[KIND_NR], stored[KIND_NR];
 	uint64_t tasks; /* charged to other processes, as the slots know it */
@@ -51,8 +50,8 @@ struct culprits;
 /* What a process is called: the VM that it holds, or NULL. */
 typedef const char *culprit_vm_fn(void *ctx, uint32_t tgid);
 
-/* NULL: no memory. */
-struct culprits *culprits_new(culprit_vm_fn *vm_of, void *ctx);
+/* top: how many get a name, per VM: those that took most in the last CULPRITS_MINUTES. NULL: no memory. */
+struct culprits *culprits_new(uint32_t top, culprit_vm_fn *vm_of, void *ctx);
 void culprits_free(struct culprits *t);
 
 void culprits_begin(struct culprits *t, struct vm_culprits *vm, const char *instance, uint32_t tgid,

@@ -23,6 +23,7 @@
 #include "kernel.h"
 #include "log.h"
 #include "notify.h"
+#include "overhead.h"
 #include "proc.h"
 #include "store.h"
 
@@ -33,6 +34,7 @@
 enum ending {
 	ENDING_STOP,
 	ENDING_RELOAD,
+	ENDING_COST, /* fewer groups */
 };
 
 struct daemon {
@@ -41,6 +43,7 @@ struct daemon {
 	struct drain *drain;
 	struct kernel *kernel;
 	struct store *store;
+	struct overhead overhead;
 	int signals;
 };
 
@@ -109,7 +112,7 @@ static enum status find_capabilities(struct daemon *d)
 static enum status start(struct daemon *d)
 {
 	const struct settings *settings = &d->options.settings;
-	uint32_t n_slots = 2 * settings->store.max_vcpus;
+	uint32_t n_slots = 2 * settings->store.sizes.max_vcpus;
 	uint64_t offset;
 	enum status status;
 
@@ -134,6 +137,8 @@ static enum status start(struct daemon *d)
 		return status;
 	if (drain_begin(d->drain, d->kernel, d->store, clock_ns(CLOCK_MONOTONIC), offset))
 		return no_memory();
+	overhead_begin(&d->overhead, d->store, settings->max_overhead);
+	kernel_set_outlier(d->kernel, settings->outlier_ns);
 	return kernel_start(d->kernel);
 }
 
@@ -174,6 +179,18 @@ static bool take_signal(struct daemon *d, enum ending *ending)
 	return reload(d);
 }
 
+/* Is there less to be recorded from now on? */
+static bool costs_too_much(struct daemon *d, uint64_t wall_ns)
+{
+	group_set rest;
+
+	if (!overhead_tick(&d->overhead, d->kernel, d->store, wall_ns, &rest))
+		return false;
+	d->next = d->options;
+	d->next.settings.store.groups = rest;
+	return true;
+}
+
 /* Until a signal comes. */
 static enum ending loop(struct daemon *d)
 {
@@ -189,6 +206,10 @@ static enum ending loop(struct daemon *d)
 		if (now >= next) {
 			offset = wall_offset();
 			drain_tick(d->drain, now, offset);
+			if (costs_too_much(d, now + offset)) {
+				ending = ENDING_COST;
+				break;
+			}
 			next = now + tick - (now + offset) % tick;
 		} else {
 			kernel_consume(d->kernel);
@@ -213,7 +234,7 @@ static enum status run_once(struct daemon *d, enum ending *ending)
 		log_line("collecting into %s", d->options.settings.store_dir);
 		notify("READY=1");
 		*ending = loop(d);
-		notify(*ending == ENDING_RELOAD ? "RELOADING=1" : "STOPPING=1");
+		notify(*ending == ENDING_STOP ? "STOPPING=1" : "RELOADING=1");
 		log_debug("ending");
 	}
 	closed = stop(d);
@@ -235,7 +256,7 @@ enum status daemon_run(const struct options *options)
 	status = find_capabilities(&d);
 	while (status == STATUS_OK) {
 		status = run_once(&d, &ending);
-		if (ending == ENDING_RELOAD) {
+		if (ending != ENDING_STOP) {
 			before = d.options;
 			d.options = d.next;
 			reloaded = true;

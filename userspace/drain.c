@@ -8,11 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "event_log.h"
 #include "filter.h"
 #include "info.h"
 #include "log.h"
 #include "naming.h"
 #include "proc.h"
+#include "reasons.h"
 #include "sweep.h"
 #include "vms.h"
 #include "watch.h"
@@ -43,6 +45,7 @@ struct drain {
 	struct vms vms;
 	struct roster *roster;
 	struct watch watch;
+	struct event_log *log;
 	uint64_t unattributed;
 	uint64_t ticks;
 	uint64_t offset; /* CLOCK_REALTIME - CLOCK_MONOTONIC in this tick */
@@ -68,8 +71,10 @@ int drain_begin(struct drain *d, struct kernel *k, struct store *s, uint64_t now
 	d->k = k;
 	d->s = s;
 	d->offset = offset;
-	if (watch_begin(&d->watch, d->c, k, s, &d->vms, now + offset))
+	if (watch_begin(&d->watch, d->c, k, s, &d->vms, d->settings->store.sizes.top, now + offset))
 		return -1;
+	if (d->settings->outlier_ns)
+		d->log = event_log_open(d->settings->store_dir);
 	d->roster = info_roster(s);
 	return d->roster ? 0 : -1;
 }
@@ -81,6 +86,7 @@ void drain_free(struct drain *d)
 	while (d->vms.vcpus)
 		vms_remove(&d->vms, d->vms.vcpus);
 	watch_free(&d->watch);
+	event_log_close(d->log);
 	roster_free(d->roster);
 	free(d);
 }
@@ -252,6 +258,27 @@ static struct binding *bound(struct drain *d, uint32_t n, const struct rbpf_birt
 	return bind(d, n, birth, size) ? b : NULL;
 }
 
+static void log_outlier(struct drain *d, const struct binding *b, const struct rbpf_slot *slot,
+			const struct rbpf_outlier *r)
+{
+	char buffer[REASON_MAX];
+	struct event_line line = {
+		.wall_ns = r->head.now + d->offset,
+		.vm = b->vcpu->vm->instance,
+		.vcpu = b->vcpu->id,
+		.event = r->what == RBPF_OUTLIER_EXIT ? "exit" : "steal",
+		.ns = r->ns,
+		.cpu = r->cpu,
+	};
+
+	if (!d->log || b->vcpu->vm->left_out)
+		return;
+	if (r->what == RBPF_OUTLIER_EXIT)
+		line.reason =
+			reason_exit(kernel_load(slot->isa), kernel_reason(d->k, r->reason), buffer);
+	event_log_add(d->log, &line);
+}
+
 void drain_record(void *ctx, const struct rbpf_head *head, size_t size)
 {
 	struct drain *d = ctx;
@@ -275,6 +302,10 @@ void drain_record(void *ctx, const struct rbpf_head *head, size_t size)
 		if (b && size >= sizeof(*stats))
 			add_stats(d, b, stats->stat, head->now);
 		break;
+	case RBPF_OUTLIER:
+		if (b && size >= sizeof(struct rbpf_outlier))
+			log_outlier(d, b, slot, (const void *)head);
+		break;
 	case RBPF_DEATH:
 		/* Else it is just dying, and the next tick finds it. */
 		if (state == RBPF_DEAD)
@@ -289,6 +320,7 @@ static void watch(struct drain *d, uint64_t now)
 		[LOST_UNATTRIBUTED] = d->unattributed,
 		[LOST_STORE_FULL] = store_full(d->s),
 		[LOST_STORE_REFUSED] = store_refused(d->s),
+		[LOST_EVENT_LOG] = event_log_lost(d->log),
 	};
 	unsigned int i;
 
@@ -319,6 +351,7 @@ void drain_tick(struct drain *d, uint64_t now, uint64_t offset)
 	int err;
 
 	d->offset = offset;
+	event_log_flush(d->log);
 	kernel_set_wall_offset(d->k, offset);
 	err = kernel_flush(d->k);
 	if (err)

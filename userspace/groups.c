@@ -261,7 +261,17 @@ static uint32_t tiers_of(const struct group_def *g, const struct tiers *tiers,
 	return n;
 }
 
-size_t groups_schemas(group_set set, uint32_t vcpus, uint32_t vms, const struct tiers *tiers,
+/* The table's figure for culprits has the usual number of those with names in it. */
+static uint32_t series_of(const struct group_def *g, const struct group_sizes *sizes)
+{
+	uint32_t per_vm = g->per_vm;
+
+	if (g == &groups[GROUP_CULPRITS])
+		per_vm += sizes->top - TOP_DEFAULT;
+	return g->per_vcpu * sizes->max_vcpus + per_vm * sizes->max_vms + g->per_host;
+}
+
+size_t groups_schemas(group_set set, const struct group_sizes *sizes, const struct tiers *tiers,
 		      struct rondo_schema schemas[GROUP_NR])
 {
 	static struct rondo_tier group_tiers[GROUP_NR][TIERS_MAX];
@@ -281,7 +291,7 @@ size_t groups_schemas(group_set set, uint32_t vcpus, uint32_t vms, const struct 
 			.selector = selectors[i],
 			.tiers = group_tiers[i],
 			.n_tiers = tiers_of(g, tiers, group_tiers[i]),
-			.max_series = g->per_vcpu * vcpus + g->per_vm * vms + g->per_host,
+			.max_series = series_of(g, sizes),
 			.on_full = RONDO_ON_FULL_RECLAIM,
 			.bounds = shapes[g->shape].histogram ? bounds : NULL,
 			.n_bounds = shapes[g->shape].histogram ? HISTOGRAM_BOUNDS : 0,

@@ -78,11 +78,18 @@ struct tiers {
 	} tier[TIERS_MAX];
 };
 
+/* What a store has room for at the same time. top: culprits with series of their own, per VM. */
+struct group_sizes {
+	uint32_t max_vcpus, max_vms, top;
+};
+
+#define TOP_DEFAULT 8
+
 /*
- * The schemas of the groups of a set, for so many vCPUs and VMs at the same time; how many. With tiers,
+ * The schemas of the groups of a set; how many. With tiers,
  * histograms have the first two of them, kept shorter. What they point to is static.
  */
-size_t groups_schemas(group_set set, uint32_t vcpus, uint32_t vms, const struct tiers *tiers,
+size_t groups_schemas(group_set set, const struct group_sizes *sizes, const struct tiers *tiers,
 		      struct rondo_schema schemas[GROUP_NR]);
 
 /* The group of a schema's name, or -1. */

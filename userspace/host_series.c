@@ -15,6 +15,7 @@ static const char *const causes[LOST_NR] = {
 	[RBPF_LOST_STORAGE] = "thread_storage",        [RBPF_LOST_NESTED] = "nested_switch",
 	[RBPF_LOST_MISSED_SWITCH] = "missed_switch",   [RBPF_LOST_UNMATCHED] = "unmatched_exit",
 	[RBPF_LOST_CPU_TIMES_FULL] = "cpu_times_full", [RBPF_LOST_CULPRITS_FULL] = "culprits_full",
+	[RBPF_LOST_OUTLIERS_FULL] = "outliers_full",   [LOST_EVENT_LOG] = "event_log",
 	[LOST_UNATTRIBUTED] = "unattributed",          [LOST_STORE_FULL] = "store_full",
 	[LOST_STORE_REFUSED] = "store_refused",
 };

@@ -16,6 +16,7 @@ enum series_lost {
 		RBPF_LOST_NR, /* slots that ended before it was known which vCPU they were */
 	LOST_STORE_FULL,      /* series that the store has no room for */
 	LOST_STORE_REFUSED,   /* amounts that no tick took */
+	LOST_EVENT_LOG,       /* outliers that could not be written into the event log */
 	LOST_NR,
 };
 

@@ -134,7 +134,8 @@ enum status kernel_open(const struct capabilities *c, group_set set, uint32_t n_
 		goto out;
 	}
 	k->ring = ring_buffer__new(bpf_map__fd(k->skel->maps.records), on_record, k, NULL);
-	if (!k->ring) {
+	if (!k->ring ||
+	    ring_buffer__add(k->ring, bpf_map__fd(k->skel->maps.outliers), on_record, k)) {
 		status = fail("the ring can't be opened", errno);
 		goto out;
 	}
@@ -261,6 +262,11 @@ void kernel_free_slot(struct kernel *k, uint32_t number)
 	err = bpf_map_update_elem(bpf_map__fd(k->skel->maps.free_slots), NULL, &number, BPF_ANY);
 	if (err)
 		log_line("slot %u is lost: %s", number, strerror(-err));
+}
+
+void kernel_set_outlier(struct kernel *k, uint64_t ns)
+{
+	k->skel->bss->outlier_ns = ns;
 }
 
 void kernel_set_wall_offset(struct kernel *k, uint64_t offset)

@@ -28,6 +28,9 @@ enum status kernel_open(const struct capabilities *c, group_set set, uint32_t n_
 			uint64_t tick_ns, uint64_t wall_offset, kernel_record_fn *fn, void *ctx,
 			struct kernel **kernel);
 
+/* Waits and exits of at least so long are told one by one, RBPF_OUTLIER. Before kernel_start(). 0: none. */
+void kernel_set_outlier(struct kernel *k, uint64_t ns);
+
 /* Attaches them, and takes in the vCPUs that run already. */
 enum status kernel_start(struct kernel *k);
 

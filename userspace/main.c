@@ -39,7 +39,7 @@ static enum status check(const struct options *options)
 	capabilities_find(&c);
 	capabilities_print(&c);
 	if (!store_plan(&settings->store, &plan, NULL, 0))
-		printf("A store for %u vCPUs takes %.0f MB.\n", settings->store.max_vcpus,
+		printf("A store for %u vCPUs takes %.0f MB.\n", settings->store.sizes.max_vcpus,
 		       (double)plan.bytes / 1e6);
 	return printed(c.status);
 }

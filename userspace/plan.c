@@ -63,7 +63,7 @@ static void print_text(const struct settings *s, const struct rondo_plan *plan)
 	printf("%-18s %10s %14" PRIu64 "  %s\n", "(directory)", "", plan->directory_bytes,
 	       "names and labels");
 	printf("%-18s %10" PRIu64 " %14" PRIu64 "  %u vCPUs, %u VMs at the same time\n", "all",
-	       plan->series, plan->bytes, s->store.max_vcpus, s->store.max_vms);
+	       plan->series, plan->bytes, s->store.sizes.max_vcpus, s->store.sizes.max_vms);
 }
 
 static void print_json(const struct settings *s, const struct rondo_plan *plan)
@@ -74,7 +74,7 @@ static void print_json(const struct settings *s, const struct rondo_plan *plan)
 
 	printf("{\"vcpus\":%u,\"vms\":%u,\"bytes\":%" PRIu64 ",\"directory_bytes\":%" PRIu64
 	       ",\"series\":%" PRIu64 ",\"groups\":[",
-	       s->store.max_vcpus, s->store.max_vms, plan->bytes, plan->directory_bytes,
+	       s->store.sizes.max_vcpus, s->store.sizes.max_vms, plan->bytes, plan->directory_bytes,
 	       plan->series);
 	for (i = 0; i < GROUP_NR; i++) {
 		if (!(s->store.groups & GROUP_BIT(i)) || plan_group(s, i, &group))

@@ -90,7 +90,7 @@ static int set_proc(struct settings *s, const char *value, char *error, size_t s
 
 static int set_max_vcpus(struct settings *s, const char *value, char *error, size_t size)
 {
-	if (!settings_number(value, 1, MAX_VCPUS_MAX, &s->store.max_vcpus))
+	if (!settings_number(value, 1, MAX_VCPUS_MAX, &s->store.sizes.max_vcpus))
 		return 0;
 	snprintf(error, size, "a number from 1 to %u", MAX_VCPUS_MAX);
 	return -1;
@@ -98,7 +98,7 @@ static int set_max_vcpus(struct settings *s, const char *value, char *error, siz
 
 static int set_max_vms(struct settings *s, const char *value, char *error, size_t size)
 {
-	if (!settings_number(value, 1, MAX_VCPUS_MAX, &s->store.max_vms)) {
+	if (!settings_number(value, 1, MAX_VCPUS_MAX, &s->store.sizes.max_vms)) {
 		s->max_vms_given = true;
 		return 0;
 	}
@@ -169,7 +169,7 @@ static int set_tiers(struct settings *s, const char *value, char *error, size_t 
 
 static int set_top(struct settings *s, const char *value, char *error, size_t size)
 {
-	if (!settings_number(value, 0, TOP_MAX, &s->top))
+	if (!settings_number(value, 0, TOP_MAX, &s->store.sizes.top))
 		return 0;
 	snprintf(error, size, "a number from 0 to %u", TOP_MAX);
 	return -1;
@@ -251,8 +251,8 @@ void settings_default(struct settings *s)
 	*s = (struct settings){
 		.store_dir = "/var/lib/rondo",
 		.proc = "/proc",
-		.store = { .groups = groups_default(), .max_vcpus = MAX_VCPUS_DEFAULT },
-		.top = TOP_DEFAULT,
+		.store = { .groups = groups_default(),
+			   .sizes = { .max_vcpus = MAX_VCPUS_DEFAULT, .top = TOP_DEFAULT } },
 		.outlier_ns = NS_PER_S / 20,
 	};
 }
@@ -374,7 +374,7 @@ int settings_check(struct settings *s, char *error, size_t size)
 	int err;
 
 	if (!s->max_vms_given)
-		s->store.max_vms = s->store.max_vcpus;
+		s->store.sizes.max_vms = s->store.sizes.max_vcpus;
 	apply_tick(s);
 	err = filter_check(s->filter, why, sizeof(why));
 	if (err) {

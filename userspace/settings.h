@@ -16,7 +16,6 @@
 #define SETTINGS_FILE     "/etc/rondo/rondo-bpfd.conf"
 #define MAX_VCPUS_DEFAULT 64
 #define MAX_VCPUS_MAX     16384u
-#define TOP_DEFAULT       8
 #define TOP_MAX           64u
 
 struct settings {

@@ -23,8 +23,7 @@ int store_plan(const struct store_config *config, struct rondo_plan *plan, char 
 	       size_t size)
 {
 	struct rondo_schema schemas[GROUP_NR];
-	size_t n = groups_schemas(config->groups, config->max_vcpus, config->max_vms,
-				  &config->tiers, schemas);
+	size_t n = groups_schemas(config->groups, &config->sizes, &config->tiers, schemas);
 
 	return rondo_plan(schemas, n, 0, plan, detail, size);
 }
@@ -94,8 +93,8 @@ enum status store_open(const char *dir, const struct store_config *config, struc
 	if (err == RONDO_E_NOT_FOUND) {
 		opts.flags = RONDO_OPEN_CREATE;
 		opts.schemas = schemas;
-		opts.n_schemas = groups_schemas(config->groups, config->max_vcpus, config->max_vms,
-						&config->tiers, schemas);
+		opts.n_schemas =
+			groups_schemas(config->groups, &config->sizes, &config->tiers, schemas);
 		*detail = '\0';
 		err = rondo_store_open(dir, &opts, &s->rondo);
 	}

@@ -19,7 +19,7 @@ struct store;
 /* What a new store is made of. */
 struct store_config {
 	group_set groups;
-	uint32_t max_vcpus, max_vms; /* at the same time */
+	struct group_sizes sizes;
 	struct tiers tiers;
 };
 

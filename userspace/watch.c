@@ -19,10 +19,10 @@ static const char *vm_of(void *ctx, uint32_t tgid)
 }
 
 int watch_begin(struct watch *w, const struct capabilities *c, struct kernel *k, struct store *s,
-		struct vms *vms, uint64_t wall_ns)
+		struct vms *vms, uint32_t top, uint64_t wall_ns)
 {
 	*w = (struct watch){ .c = c, .k = k, .s = s, .vms = vms, .until = wall_ns };
-	w->culprits = culprits_new(vm_of, w);
+	w->culprits = culprits_new(top, vm_of, w);
 	if (!w->culprits)
 		return -1;
 	host_series_begin(&w->host, s, k);

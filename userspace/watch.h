@@ -22,9 +22,9 @@ struct watch {
 	uint64_t until; /* wall time */
 };
 
-/* All are kept, not owned. 0, or -1: no memory. */
+/* All are kept, not owned. top: culprits with names, per VM. 0, or -1: no memory. */
 int watch_begin(struct watch *w, const struct capabilities *c, struct kernel *k, struct store *s,
-		struct vms *vms, uint64_t wall_ns);
+		struct vms *vms, uint32_t top, uint64_t wall_ns);
 void watch_free(struct watch *w);
 
 /* A VM, and the thread of one of its vCPUs; its end, when all that its vCPUs had is in their sums. */

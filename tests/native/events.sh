@@ -29,7 +29,7 @@ stream others --json --reasons '!io'
 rondo-vmm --guest pio --count 1009 --cpus 2 --pin 0 --name "$name" --linger 1 --json >"$T/vmm" ||
 	bail "rondo-vmm runs"
 # Another VM, which nobody asked for.
-rondo-vmm --guest pio --count 11 --cpus 1 --name "other-$$" --json >/dev/null
+rondo-vmm --guest pio --count 11 --cpus 1 --name "other-$$" --json >"$T/vmm.out"
 sleep 0.3
 for p in "${streams[@]}"; do
 	kill -TERM "$p"
@@ -63,7 +63,7 @@ is "$(cat "$T"/*.err | grep -c lost)" 0 "nothing was lost"
 rondo-bpfd --events --filter "$name" >/dev/full 2>"$T/full.err" &
 p=$!
 wait_for 20 grep -q "streaming events" "$T/full.err"
-rondo-vmm --guest pio --count 11 --cpus 1 --name "$name" --json >/dev/null
+rondo-vmm --guest pio --count 11 --cpus 1 --name "$name" --json >"$T/vmm.out"
 finish "$p" 5
 is "$?" 1 "a full device is a failure"
 done_testing

@@ -20,7 +20,8 @@ static group_set parse(const char *text)
 static uint64_t bytes(group_set set, uint32_t vcpus, uint32_t vms)
 {
 	struct rondo_schema schemas[GROUP_NR];
-	size_t n = groups_schemas(set, vcpus, vms, &(struct tiers){ 0 }, schemas);
+	size_t n = groups_schemas(set, &(struct group_sizes){ vcpus, vms, TOP_DEFAULT },
+				  &(struct tiers){ 0 }, schemas);
 	struct rondo_plan plan;
 	char detail[256] = "";
 

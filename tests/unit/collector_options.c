@@ -35,7 +35,7 @@ START_TEST(core_defaults)
 	ck_assert_int_eq(parse(""), 0);
 	ck_assert_int_eq(o.action, OPTIONS_RUN);
 	ck_assert_str_eq(o.settings.store_dir, "/var/lib/rondo");
-	ck_assert_uint_eq(o.settings.store.max_vcpus, MAX_VCPUS_DEFAULT);
+	ck_assert_uint_eq(o.settings.store.sizes.max_vcpus, MAX_VCPUS_DEFAULT);
 	ck_assert(!o.settings.verbose);
 }
 END_TEST
@@ -44,7 +44,7 @@ START_TEST(core_all)
 {
 	ck_assert_int_eq(parse("--store /x --max-vcpus 7 -v"), 0);
 	ck_assert_str_eq(o.settings.store_dir, "/x");
-	ck_assert_uint_eq(o.settings.store.max_vcpus, 7);
+	ck_assert_uint_eq(o.settings.store.sizes.max_vcpus, 7);
 	ck_assert(o.settings.verbose);
 	ck_assert_int_eq(parse("--check"), 0);
 	ck_assert_int_eq(o.action, OPTIONS_CHECK);

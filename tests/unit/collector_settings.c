@@ -90,12 +90,12 @@ START_TEST(core_file)
 				   "verbose = yes"),
 			 0);
 	ck_assert_str_eq(s.store_dir, "/x y");
-	ck_assert_uint_eq(s.store.max_vcpus, 7);
-	ck_assert_uint_eq(s.store.max_vms, 3);
+	ck_assert_uint_eq(s.store.sizes.max_vcpus, 7);
+	ck_assert_uint_eq(s.store.sizes.max_vms, 3);
 	ck_assert_uint_eq(s.store.groups, groups_default() | GROUP_BIT(GROUP_REASONS));
 	ck_assert_uint_eq(s.store.tiers.n, 2);
 	ck_assert_uint_eq(s.store.tiers.tier[1].retention_ns, 21600000000000);
-	ck_assert_uint_eq(s.top, 4);
+	ck_assert_uint_eq(s.store.sizes.top, 4);
 	ck_assert_str_eq(s.filter, "web-*,!*-test");
 	ck_assert_uint_eq(s.outlier_ns, 0);
 	ck_assert_uint_eq(s.max_overhead, 5000);
@@ -120,16 +120,16 @@ START_TEST(core_precedence)
 	fputs("max-vcpus = 7\ntop = 4\n", file);
 	fclose(file);
 	ck_assert_int_eq(options_parse(4, argv, &o, error, sizeof(error)), 0);
-	ck_assert_uint_eq(o.settings.store.max_vcpus, 9);
-	ck_assert_uint_eq(o.settings.store.max_vms, 9);
-	ck_assert_uint_eq(o.settings.top, 4);
+	ck_assert_uint_eq(o.settings.store.sizes.max_vcpus, 9);
+	ck_assert_uint_eq(o.settings.store.sizes.max_vms, 9);
+	ck_assert_uint_eq(o.settings.store.sizes.top, 4);
 	ck_assert_str_eq(o.settings.store_dir, "/var/lib/rondo");
 	/* The same command line, another file: as after SIGHUP. */
 	file = fopen(path, "w");
 	fputs("top = 5\n", file);
 	fclose(file);
 	ck_assert_int_eq(options_parse(4, argv, &o, error, sizeof(error)), 0);
-	ck_assert_uint_eq(o.settings.top, 5);
+	ck_assert_uint_eq(o.settings.store.sizes.top, 5);
 	unlink(path);
 	ck_assert_int_eq(options_parse(4, argv, &o, error, sizeof(error)), -1);
 	ck_assert_ptr_nonnull(strstr(error, "no such file"));
@@ -170,11 +170,11 @@ END_TEST
 START_TEST(core_plan)
 {
 	ck_assert_int_eq(plan_parse("vcpus=100,vms=10", &s, error, sizeof(error)), 0);
-	ck_assert_uint_eq(s.store.max_vcpus, 100);
-	ck_assert_uint_eq(s.store.max_vms, 10);
+	ck_assert_uint_eq(s.store.sizes.max_vcpus, 100);
+	ck_assert_uint_eq(s.store.sizes.max_vms, 10);
 	ck_assert_int_eq(plan_parse("vms=3,vcpus=5", &s, error, sizeof(error)), 0);
-	ck_assert_uint_eq(s.store.max_vcpus, 5);
-	ck_assert_uint_eq(s.store.max_vms, 3);
+	ck_assert_uint_eq(s.store.sizes.max_vcpus, 5);
+	ck_assert_uint_eq(s.store.sizes.max_vms, 3);
 }
 END_TEST
 
