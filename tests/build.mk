@@ -87,21 +87,31 @@ HEAP := malloc calloc realloc aligned_alloc strdup strndup free
 $(OUT)/tests/lib_alloc: private LDFLAGS += $(HEAP:%=-Wl,--wrap=%)
 
 # Fuzz targets: with libFuzzer for `make fuzz`, with a main that replays their corpus for `make test`.
+# fuzz_vmm_*.c take sources of vmm-demo, the others the library's.
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+ifeq ($(VMM_OBJ),)
+FUZZ_SRC := $(filter-out tests/fuzz/fuzz_vmm_%,$(FUZZ_SRC))
+endif
 FUZZ := $(FUZZ_SRC:tests/fuzz/%.c=$(OUT)/fuzz/%)
 FUZZ_REPLAY := $(FUZZ_SRC:tests/fuzz/%.c=$(OUT)/tests/%)
 FUZZ_SECONDS ?= 60
 FUZZ_FLAGS := -std=gnu11 -O1 -g -D_GNU_SOURCE -fno-strict-aliasing \
 	-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 
+FUZZ_VMM := vmm-demo/bzimage.c vmm-demo/virtqueue.c vmm-demo/vm.c
+FUZZ_VMM_REPLAY := $(filter $(OUT)/tests/fuzz_vmm_%,$(FUZZ_REPLAY))
+
+$(FUZZ_VMM_REPLAY): $(OUT)/tests/part-vmm-demo.a
+$(patsubst $(OUT)/tests/%,$(OUT)/obj/tests/fuzz/%.o,$(FUZZ_VMM_REPLAY)): private INC += -Ivmm-demo
 $(FUZZ_REPLAY): private LIBS = -lm -pthread
 $(FUZZ_REPLAY): $(OUT)/tests/%: $(OUT)/obj/tests/fuzz/%.o $(call objects,tests/fuzz/replay.c) $(LIB_A)
 	$(link)
 
-$(FUZZ): $(OUT)/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(wildcard lib/*.[ch] lib/include/*.h)
+$(FUZZ): $(OUT)/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(wildcard lib/*.[ch] lib/include/*.h) $(FUZZ_VMM)
 	$(call say,FUZZ,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) $(FUZZ_FLAGS) $(PUBLIC_INCLUDE) -o $@ $< $(wildcard lib/*.c) -lm -pthread
+	$(Q)$(CLANG) $(FUZZ_FLAGS) $(PUBLIC_INCLUDE) -Ivmm-demo -o $@ $< \
+		$(if $(filter fuzz_vmm_%,$(@F)),$(FUZZ_VMM),$(wildcard lib/*.c)) -lm -pthread
 
 # Also linked with librrd: GPL, so this suite is never installed.
 UNIT_RRD := $(OUT)/tests/lib_rrd

@@ -8,10 +8,15 @@
 #include "guest.h"
 
 #include <asm/kvm_para.h>
+#include <cpuid.h>
+#include <linux/kvm.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include "layout.h"
+
+#define bit_VMX (1u << 5)
+#define bit_SVM (1u << 2)
 
 /* Made by the linker; guest_entry by start.S, which is why that object is linked in at all. */
 extern const uint8_t __start_guest_code[] __attribute__((visibility("hidden")));
@@ -47,7 +52,9 @@ int guest_load(struct guest *guest, struct vm *vm)
 	memcpy(code, __start_guest_code, size);
 	if (!bus_add(&vm->ports, LAYOUT_PORT, LAYOUT_PORT_SIZE, testdev_access,
 		     &guest->port_device) ||
-	    !bus_add(&vm->mmio, LAYOUT_MMIO, LAYOUT_MMIO_SIZE, testdev_access, &guest->mmio_device))
+	    !bus_add(&vm->mmio, LAYOUT_MMIO, LAYOUT_MMIO_SIZE, testdev_access,
+		     &guest->mmio_device) ||
+	    !bus_add(&vm->msrs, GUEST_MSR, sizeof(uint64_t), testdev_access, &guest->msr_device))
 		return vm_fail(vm, "the guest's devices don't fit on the buses");
 	return 0;
 }
@@ -66,6 +73,27 @@ static struct guest_params *params_of(const struct vm *vm, unsigned int vcpu)
 	return vm_memory(vm, layout_params(vcpu), LAYOUT_PARAMS_SIZE);
 }
 
+/* A KVM that has neither emulates hypercalls by mending the code, for ever. */
+bool guest_has_hypercall(void)
+{
+	unsigned int a, b, c, d;
+
+	return (__get_cpuid(1, &a, &b, &c, &d) && c & bit_VMX) ||
+	       (__get_cpuid(0x80000001, &a, &b, &c, &d) && c & bit_SVM);
+}
+
+static bool has_vmmcall(const struct vm *vm)
+{
+	unsigned int i;
+
+	/* "AuthenticAMD", "HygonGenuine": by the second word, which is in EDX. */
+	for (i = 0; vm->cpuid && i < vm->cpuid->nent; i++)
+		if (vm->cpuid->entries[i].function == 0)
+			return !memcmp(&vm->cpuid->entries[i].edx, "enti", 4) ||
+			       !memcmp(&vm->cpuid->entries[i].edx, "nGen", 4);
+	return false;
+}
+
 int guest_set_params(struct vm *vm, unsigned int vcpu, const struct vmm_options *options,
 		     uint64_t tsc_khz)
 {
@@ -81,6 +109,7 @@ int guest_set_params(struct vm *vm, unsigned int vcpu, const struct vmm_options 
 	p->port = LAYOUT_PORT;
 	p->mmio = LAYOUT_MMIO;
 	p->n_steps = options->n_steps;
+	p->vmmcall = has_vmmcall(vm);
 	for (i = 0; i < options->n_steps; i++) {
 		const struct vmm_step *from = &options->steps[i];
 		struct guest_step *to = &p->steps[i];
@@ -134,7 +163,9 @@ bool guest_check(const struct guest *guest, const struct vm *vm, unsigned int vc
 	return check_device(&guest->port_device, vcpu, guest_expected(options, GUEST_OP_PIO),
 			    "port", why, why_size) &&
 	       check_device(&guest->mmio_device, vcpu, guest_expected(options, GUEST_OP_MMIO),
-			    "MMIO", why, why_size);
+			    "MMIO", why, why_size) &&
+	       check_device(&guest->msr_device, vcpu, guest_expected(options, GUEST_OP_MSR), "MSR",
+			    why, why_size);
 }
 
 uint64_t guest_steal_address(unsigned int vcpu)

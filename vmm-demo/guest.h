@@ -17,10 +17,14 @@
 struct guest {
 	struct testdev port_device;
 	struct testdev mmio_device;
+	struct testdev msr_device;
 };
 
 /* Events of one kind that the options ask of each vCPU. */
 uint64_t guest_expected(const struct vmm_options *options, unsigned int op);
+
+/* Whether this machine's processor can do hypercalls at all. */
+bool guest_has_hypercall(void);
 
 /* Code, tables and devices.  0, or -1 and vm->error. */
 int guest_load(struct guest *guest, struct vm *vm);

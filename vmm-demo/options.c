@@ -25,6 +25,9 @@ static const char *const op_names[GUEST_OP_NR] = {
 	[GUEST_OP_MMIO] = "mmio",
 	[GUEST_OP_HLT] = "hlt",
 	[GUEST_OP_SPIN] = "spin",
+	[GUEST_OP_CPUID] = "cpuid",
+	[GUEST_OP_MSR] = "msr",
+	[GUEST_OP_HYPERCALL] = "hypercall",
 };
 
 const char *guest_op_name(unsigned int op)
@@ -233,8 +236,8 @@ static const struct option_entry {
 	{ LINUX, "disk", "FILE", opt_disk, "a raw disk image, /dev/vda in the guest" },
 	{ BARE, "guest", "LIST", opt_guest,
 	  "without a kernel: what each vCPU does, in order: pio,\n"
-	  "mmio, hlt, spin, each with =N for its own count, joined\n"
-	  "by commas (pio)" },
+	  "mmio, hlt, msr, cpuid, hypercall, spin, each with =N for\n"
+	  "its own count, joined by commas (pio)" },
 	{ BARE, "count", "N", opt_count, "events where the list has no number (4999)" },
 	{ ANY, "duration", "SECONDS", opt_duration,
 	  "how long the list takes, an equal share for each part:\n"
@@ -273,7 +276,7 @@ static int parse_step(struct parser *p, char *word)
 	for (op = 0; op < GUEST_OP_NR && strcmp(op_names[op], word); op++)
 		;
 	if (op == GUEST_OP_NR)
-		return bad(p, "--guest %s: no such part; pio, mmio, hlt or spin", word);
+		return bad(p, "--guest %s: no such part (--help lists them)", word);
 	if (o->n_steps == GUEST_STEPS_MAX)
 		return bad(p, "--guest: more than %d parts", GUEST_STEPS_MAX);
 	step = &o->steps[o->n_steps++];

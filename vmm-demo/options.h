@@ -63,7 +63,7 @@ enum options_result options_parse(int argc, char **argv, struct vmm_options *opt
 				  size_t error_size);
 void options_usage(FILE *out);
 
-/* "pio", "mmio", "hlt", "spin" */
+/* "pio" and so on */
 const char *guest_op_name(unsigned int op);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * testdev.h - the device behind the bare-metal guests' port and MMIO writes
+ * testdev.h - the device behind the bare-metal guests' port, MMIO and MSR writes
  *
  * Each event writes its number; the device checks that it is the one after the last, so an access
  * that KVM or the VMM lost, repeated or mangled is seen.  One instance per bus; each vCPU has its

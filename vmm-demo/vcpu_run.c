@@ -78,6 +78,21 @@ static enum next on_mmio(struct vcpu *v)
 	return NEXT_RUN;
 }
 
+/* A register that nobody knows, not even here, is a fault of the guest's: it gets its #GP. */
+static enum next on_msr(struct vcpu *v)
+{
+	struct kvm_run *run = v->run;
+	struct bus_access access = {
+		.vcpu = v->index,
+		.write = run->exit_reason == KVM_EXIT_X86_WRMSR,
+		.size = sizeof(run->msr.data),
+		.data = (uint8_t *)&run->msr.data,
+	};
+
+	run->msr.error = !bus_access(&v->vm->msrs, run->msr.index, access);
+	return NEXT_RUN;
+}
+
 /* Without an interrupt controller in KVM a HLT comes here: nothing but time will end it. */
 static enum next on_hlt(struct vcpu *v)
 {
@@ -144,6 +159,8 @@ static enum next (*const handlers[EXIT_SLOTS])(struct vcpu *v) = {
 	[KVM_EXIT_HLT] = on_hlt,
 	[KVM_EXIT_INTR] = on_nothing,
 	[EXIT_ERROR] = on_nothing,
+	[KVM_EXIT_X86_RDMSR] = on_msr,
+	[KVM_EXIT_X86_WRMSR] = on_msr,
 	[KVM_EXIT_SHUTDOWN] = on_shutdown,
 	[KVM_EXIT_FAIL_ENTRY] = on_fail_entry,
 	[KVM_EXIT_INTERNAL_ERROR] = on_internal_error,

@@ -137,6 +137,17 @@ int vm_create(struct vm *vm, unsigned int memory_mib, bool irqchip)
 	return map_memory(vm, memory_mib);
 }
 
+int vm_take_msrs(struct vm *vm)
+{
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_X86_USER_SPACE_MSR,
+				      .args = { KVM_MSR_EXIT_REASON_UNKNOWN } };
+
+	if (ioctl(vm->fd, KVM_ENABLE_CAP, &cap))
+		return vm_fail(vm, "this KVM lacks KVM_CAP_X86_USER_SPACE_MSR (Linux 5.10), which "
+				   "--guest msr needs");
+	return 0;
+}
+
 static int add_line(struct vm *vm)
 {
 	int fd;

@@ -28,6 +28,7 @@ struct vm {
 	bool has_irqchip;    /* interrupt controllers and timer in KVM: a HLT is KVM's to handle */
 	struct bus ports;
 	struct bus mmio;
+	struct bus msrs;         /* by register number: those that vm_take_msrs() brings here */
 	unsigned int n_virtio;   /* devices, at layout_virtio(0) and up */
 	int lines[VM_LINES_MAX]; /* eventfds of vm_irq() and vm_doorbell() */
 	unsigned int n_lines;
@@ -46,6 +47,12 @@ void vm_destroy(struct vm *vm);
  * change what lies there at any time: read a value once, then check it, then use it.
  */
 void *vm_memory(const struct vm *vm, uint64_t address, uint64_t size);
+
+/*
+ * From now on a model-specific register that KVM doesn't know is not the guest's fault (#GP) at
+ * once, but comes to user space.  0, or -1 and vm->error.
+ */
+int vm_take_msrs(struct vm *vm);
 
 /*
  * Two eventfds that KVM itself looks after; they are the VM's to close.  -1 and vm->error.

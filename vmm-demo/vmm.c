@@ -77,7 +77,10 @@ static int create_bare(struct vmm *m)
 	const struct vmm_options *o = &m->options;
 	unsigned int i;
 
-	if (guest_load(&m->guest, &m->vm))
+	if (guest_expected(o, GUEST_OP_HYPERCALL) && !guest_has_hypercall())
+		return vm_fail(&m->vm, "--guest hypercall: needs a processor with VMX or SVM");
+	if (guest_load(&m->guest, &m->vm) ||
+	    (guest_expected(o, GUEST_OP_MSR) && vm_take_msrs(&m->vm)))
 		return -1;
 	for (i = 0; i < o->cpus; i++) {
 		struct vcpu *v = &m->vcpus[i];

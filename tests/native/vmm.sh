@@ -69,6 +69,16 @@ ok "hlt: what halted is in the time between runs" \
 run spin --guest spin --duration 0.5
 is "$(get spin '[.vcpus[].exits]')" '[{"hlt":1,"intr":1}]' "spin: no exit but its end"
 ok "spin: lasts its time" test "$(get spin .wall_ns)" -ge 490000000
+run msr --guest msr=499,cpuid=97 --cpus 2
+is "$(get msr '[.vcpus[].exits]|unique')" '[{"hlt":1,"intr":1,"x86_wrmsr":499}]' \
+	"msr: exact exits; cpuid: none to the VMM"
+if grep -qwE 'vmx|svm' /proc/cpuinfo; then
+	run hypercall --guest hypercall=101
+	is "$(get hypercall '.vcpus[0].exits')" '{"hlt":1,"intr":1}' "hypercall: none to the VMM"
+else
+	out=$(timeout 20 rondo-vmm --guest hypercall=1 2>&1)
+	is "$?/$(wc -l <<<"$out")" 1/1 "hypercall: refused where the processor has none"
+fi
 run list --guest pio=97,spin,mmio=89,pio=3,hlt=7 --duration 2.5
 is "$(get list '[.vcpus[].exits]')" '[{"io":100,"hlt":8,"mmio":89,"intr":1}]' \
 	"a list of parts: exact exits"

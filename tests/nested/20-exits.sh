@@ -14,19 +14,20 @@ workloads=(
 	"pio 1009 io io"
 	"mmio 503 npf mmio"
 	"hlt 211 hlt hlt"
-	"spin 1 - -"
+	"rest 1 - - --guest cpuid=199,msr=97,hypercall=101,spin"
 )
 
 collector_start
 for w in "${workloads[@]}"; do
-	read -r name count _ _ <<<"$w"
-	guest "$name" --guest "$name" --count "$count" --cpus 2 --pin 0
+	read -r name count _ _ list <<<"$w"
+	# shellcheck disable=SC2086 # an option and its value
+	guest "$name" ${list:---guest $name} --count "$count" --cpus 2 --pin 0
 	guest_end "$name"
 done
 collector_stop
 
 for w in "${workloads[@]}"; do
-	read -r name count reason user <<<"$w"
+	read -r name count reason user _ <<<"$w"
 	is "$(jq -r .status "$T/$name.json")" ok "$name: the guest came to its end"
 	for v in 0 1; do
 		who="$name vCPU $v"
@@ -53,7 +54,12 @@ for w in "${workloads[@]}"; do
 		pio) is "$got" "$count" "$who: $count $reason exits" ;;
 		hlt) is "$got" $((count + 1)) "$who: $count $reason exits and the last one" ;;
 		mmio) within $((got - count)) 8 8 "$who: $count $reason exits and few others" ;;
-		spin) continue ;;
+		rest)
+			is "$(jq -c '[.cpuid, .msr, .hypercall]' <<<"$exits")" '[199,97,101]' \
+				"$who: 199 cpuid, 97 msr, 101 hypercall exits"
+			is "$(report "$name" $v .exits.x86_wrmsr)" 97 "$who: the VMM saw 97 writes of an MSR"
+			continue
+			;;
 		esac
 		[ "$name" != hlt ] || count=$((count + 1))
 		is "$(report "$name" $v ".exits.$user")" "$count" "$who: the VMM saw $count $user exits"

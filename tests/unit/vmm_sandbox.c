@@ -44,7 +44,7 @@ static void make_file(void)
 
 static void make_socket(void)
 {
-	if (socket(AF_UNIX, SOCK_STREAM, 0) < 0)
+	if (syscall(SYS_socket, AF_UNIX, SOCK_STREAM, 0) < 0)
 		_exit(3);
 }
 

@@ -17,6 +17,7 @@
 #define PARAM_PORT        0x20
 #define PARAM_MMIO        0x28
 #define PARAM_N_STEPS     0x30
+#define PARAM_VMMCALL     0x38
 #define PARAM_STEPS       0x40
 
 /* struct guest_step */
@@ -35,11 +36,17 @@
 #define GUEST_DONE    2
 
 /* STEP_OP; the order is that of the table in start.S */
-#define GUEST_OP_PIO  0
-#define GUEST_OP_MMIO 1
-#define GUEST_OP_HLT  2
-#define GUEST_OP_SPIN 3
-#define GUEST_OP_NR   4
+#define GUEST_OP_PIO       0
+#define GUEST_OP_MMIO      1
+#define GUEST_OP_HLT       2
+#define GUEST_OP_SPIN      3
+#define GUEST_OP_CPUID     4
+#define GUEST_OP_MSR       5
+#define GUEST_OP_HYPERCALL 6
+#define GUEST_OP_NR        7
+
+/* Where msr.S writes: among those that are KVM's to give away, and not given away. */
+#define GUEST_MSR 0x4b564df7
 
 /* kvm_steal_time.steal's offset is 0: PARAM_STEAL is the address of that struct, or 0. */
 
@@ -63,7 +70,7 @@ struct guest_params {
 	uint64_t port;
 	uint64_t mmio;
 	uint64_t n_steps;
-	uint64_t reserved;
+	uint64_t vmmcall; /* this processor is AMD's: VMMCALL, not VMCALL */
 	struct guest_step steps[GUEST_STEPS_MAX];
 };
 
@@ -79,6 +86,7 @@ PARAM_AT(steal_last, PARAM_STEAL_LAST);
 PARAM_AT(port, PARAM_PORT);
 PARAM_AT(mmio, PARAM_MMIO);
 PARAM_AT(n_steps, PARAM_N_STEPS);
+PARAM_AT(vmmcall, PARAM_VMMCALL);
 PARAM_AT(steps, PARAM_STEPS);
 STEP_AT(op, STEP_OP);
 STEP_AT(count, STEP_COUNT);

@@ -90,5 +90,8 @@ read_steal:
 	.long	guest_mmio - .Lops
 	.long	guest_hlt - .Lops
 	.long	guest_spin - .Lops
+	.long	guest_cpuid - .Lops
+	.long	guest_msr - .Lops
+	.long	guest_hypercall - .Lops
 
 	.section .note.GNU-stack, "", @progbits
