@@ -56,6 +56,7 @@ check "the size is that of the schema" \
 # Prefaulted pages are not faulted in: whatever the machine is at, recording takes less than half the faults.
 check "consolidation takes the page faults" \
 	'any(.[]; (.name | test("^page faults")) and .baseline_value > 0 and .ratio < 0.5)'
+# shellcheck disable=SC2016 # $ns is for jq
 check "times of calls are bounds that double from 32 ns on" \
 	'all(.[] | select(.name | test("^entering a cell")) | .value, .baseline_value; . as $ns
 		| any(range(16); pow(2; . + 5) == $ns))'
