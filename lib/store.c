@@ -58,8 +58,11 @@ static int open_file(struct rondo_store *store, const char *path,
 	if (fcntl(store->fd, F_OFD_SETLK, &lock) == 0)
 		return 0;
 	if (errno == EAGAIN || errno == EACCES)
-		return fail(opts->detail, opts->detail_size, RONDO_E_LOCKED,
-			    "%s: open for writing elsewhere", path);
+		return fail(
+			opts->detail, opts->detail_size, RONDO_E_LOCKED,
+			"%s: open for writing elsewhere, or by a child of a writer that was killed; "
+			"'fuser %s/%s' names it",
+			path, path, STORE_FILE);
 	return fail(opts->detail, opts->detail_size, RONDO_E_IO, "%s: lock: %s", path,
 		    strerror(errno));
 }

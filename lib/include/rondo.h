@@ -43,7 +43,11 @@
  *   the process ends).  A second one, or a second open for writing in the same process, gets
  *   RONDO_E_LOCKED.  Any number of processes may open it read-only meanwhile.
  * - After fork() the child has neither the mappings (MADV_DONTFORK) nor, after exec, the
- *   descriptors (O_CLOEXEC): it must not touch the store, not even to close it.
+ *   descriptors (O_CLOEXEC): it must not touch the store, not even to close it.  A child that lives
+ *   on without exec shares the lock: closing the store releases it, but if the parent is killed the
+ *   store stays RONDO_E_LOCKED until that child ends, too.  This can't be mended here: Linux knows
+ *   locks of an open file, which fork() shares, and locks of a process, which it loses as soon as
+ *   anything in it closes any descriptor of the file.
  * - Network filesystems: don't.  The store relies on shared mappings and OFD locks.
  * - Crash of the process (kill -9): nothing that was recorded is lost, there is no recovery pass.
  *   Power loss: what the kernel had not written back is lost, as whole cells of six ticks; what is

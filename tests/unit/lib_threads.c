@@ -512,11 +512,53 @@ START_TEST(errors_a_child_that_lives_on_kept_a_closed_store_locked)
 }
 END_TEST
 
+/* The Caveats: a child that lives on keeps the lock of a parent that was killed, until it ends. */
+START_TEST(limits_a_child_keeps_the_lock_of_a_killed_parent)
+{
+	const struct rondo_schema schema = schema_small(3);
+	const char *path = in_scratch("killed-parent");
+	int pipes[2], status, err;
+	rondo_store *s;
+	pid_t parent, child = 0;
+
+	ck_assert_int_eq(pipe(pipes), 0);
+	parent = fork();
+	if (parent == 0) {
+		s = create(path, &schema, 1);
+		child = fork();
+		if (child == 0)
+			for (;;)
+				pause();
+		if (write(pipes[1], &child, sizeof(child)) != sizeof(child))
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	ck_assert_int_eq(read(pipes[0], &child, sizeof(child)), sizeof(child));
+	ck_err(open_with(path, NULL, 0, 0, &s), RONDO_E_LOCKED);
+	kill(parent, SIGKILL);
+	ck_assert_int_eq(waitpid(parent, &status, 0), parent);
+	ck_err(open_with(path, NULL, 0, 0, &s), RONDO_E_LOCKED);
+	ck_assert_ptr_nonnull(strstr(detail, "a child of a writer that was killed"));
+	/* readers need no lock */
+	ck_ok(rondo_store_close(reopen(path, RONDO_OPEN_READ_ONLY)));
+	kill(child, SIGKILL);
+	for (int tries = 0; (err = open_with(path, NULL, 0, 0, &s)) && tries < 1000; tries++)
+		usleep(10000);
+	ck_ok(err);
+	ck_assert_uint_eq(store_info(s).unclean_opens, 1);
+	ck_ok(rondo_store_close(s));
+	close(pipes[0]);
+	close(pipes[1]);
+}
+END_TEST
+
 int main(void)
 {
 	const struct test_entry tests[] = {
 		{ core_readers_and_copies_against_writers, 'C' },
 		{ core_a_forked_child_has_no_mapping_and_no_lock, 'C' },
+		{ limits_a_child_keeps_the_lock_of_a_killed_parent, 'L' },
 		{ errors_a_child_that_lives_on_kept_a_closed_store_locked, 'E' },
 	};
 
