@@ -2,7 +2,7 @@
 /*
  * fuzz_open - patches over the files of a valid store; opening, reading and writing what they make
  *
- * Input: a byte (bit 0: open read-only; bit 1: leave the checksums wrong), then patches: which file
+ * Input: a byte (bit 0: open read-only; bit 1: leave the checksums wrong; bit 2: copy it, too), then patches: which file
  * (1 byte), where (2), how many bytes (1), the bytes. Checksums are made right again after that, or
  * nothing behind them would ever be reached; this needs the offsets of docs/STORAGE_FORMAT.md.
  */
@@ -143,6 +143,40 @@ static void write_all(rondo_store *store)
 	rondo_consolidate(store, NOW + 20 * S, 1000);
 }
 
+static void on_found(const struct rondo_verify_finding *f, void *arg)
+{
+	must(f->text[0] && f->file[0] && f->kind > 0 && f->kind < RONDO_VERIFY_KINDS);
+	must(strlen(f->key) < 4096);
+	++*(uint64_t *)arg;
+}
+
+/* What verify says it found, it has told; no damage means that the store opens. */
+static void verify_all(void)
+{
+	uint64_t found = 0;
+	struct rondo_verify_report report = { .size = sizeof(report) };
+	const struct rondo_verify_opts opts = {
+		.size = sizeof(opts), .found = on_found, .arg = &found, .now_ns = NOW
+	};
+	int err = rondo_store_verify(in_dir("store"), &opts, &report);
+	rondo_store *store;
+
+	must(found == report.damage + report.notes);
+	must((err == RONDO_E_CORRUPT) == (report.damage > 0) || err < 0);
+	if (err)
+		return;
+	store = fuzz_open(in_dir("store"), RONDO_OPEN_READ_ONLY);
+	must(store != NULL);
+	rondo_store_close(store);
+}
+
+static void migrate_all(rondo_store *from)
+{
+	if (!rondo_store_snapshot(from, in_dir("copy"), NULL, 0))
+		must(!rondo_store_close(fuzz_open(in_dir("copy"), 0)));
+	remove_store(in_dir("copy"));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = { data, size };
@@ -154,9 +188,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	patch(&in);
 	if (!(how & 2))
 		seal_all();
+	verify_all();
 	store = fuzz_open(in_dir("store"), how & 1 ? RONDO_OPEN_READ_ONLY : 0);
 	if (store) {
 		read_all(store);
+		if (how & 4)
+			migrate_all(store);
 		if (!(how & 1)) {
 			write_all(store);
 			read_all(store);
