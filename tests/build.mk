@@ -59,6 +59,13 @@ $(call objects,tests/bench/rrd.c): private INC += -Itools $(EXPOSITION_INC)
 $(BENCH_RRD): $(call objects,tests/bench/rrd.c) $(OUT)/tests/part-tools.a $(LIB_A)
 	$(link)
 
+# Part A of make bench-vmm.
+BENCH_VMM := $(OUT)/tests/bench_vmm_exit
+$(BENCH_VMM): private LIBS = $(VMM_LIBS)
+$(call objects,tests/bench/vmm_exit.c): private INC += -Ivmm-demo $(EXPOSITION_INC)
+$(BENCH_VMM): $(call objects,tests/bench/vmm_exit.c) $(OUT)/tests/part-vmm-demo.a $(LIB_A)
+	$(link)
+
 # What tests/native/second_reader.sh writes stores with: librondo, through its public header alone.
 MAKE_STORE := $(OUT)/tests/make_store
 ALL += $(MAKE_STORE)
@@ -142,7 +149,7 @@ SUITES_LONG = $(patsubst tests/unit/%.c,long:$(OUT)/tests/%,$(shell grep -l 'lon
 SUITES_NATIVE = $(NATIVE:%=native:%)
 SUITES_NESTED = nested:tests/nested/run.sh
 
-.PHONY: unit-tests test-unit test-native test-nested test-bare bench bench-scale fuzz ground-shell
+.PHONY: unit-tests test-unit test-native test-nested test-bare bench bench-scale bench-vmm fuzz ground-shell
 unit-tests: $(UNIT_BUILT) $(FUZZ_REPLAY)
 test-native: $(FUZZ_REPLAY)
 
@@ -187,3 +194,7 @@ bench: $(CLI) $(if $(HAVE_RRD),$(BENCH_RRD)) ## build and run the benchmarks (BE
 
 bench-scale: $(CLI) ## measure 200,000 series at 1 Hz for two minutes (BENCH_ARGS="--seconds 600 DIRECTORY")
 	$(Q)$(CLI) bench --scale $(BENCH_ARGS)
+
+# BENCH_SECONDS: how long each way of part B is watched. VMM_BENCH_ARGS: --json, --docs, --quick, a directory
+bench-vmm vmm-bench: all $(BENCH_VMM) ## measure rondo-vmm's recording, and beside a real Prometheus (root, BENCH_SECONDS=60)
+	$(Q)BUILD=$(abspath $(OUT)) BENCH_SECONDS=$(or $(BENCH_SECONDS),60) tools/bench-vmm.sh $(VMM_BENCH_ARGS)

@@ -18,9 +18,8 @@ end='<!-- figures: end -->'
 scratch=$(mktemp -d)
 trap 'rm -rf -- "$scratch"' EXIT
 
-for mark in "$begin" "$end"; do
-	grep -qxF "$mark" $page || { echo "bench-docs.sh: $page has no '$mark'" >&2; exit 1; }
-done
+. tools/bench-page.sh
+page_check $page "$begin" "$end"
 
 load=$(cut -d ' ' -f 1-3 /proc/loadavg)
 "$build/bin/rondo-bpf-cli" bench --json "$@" >"$scratch/plain"
@@ -32,20 +31,11 @@ else
 fi
 "$build/bin/rondo-bpf-cli" bench --scale --json "$@" >"$scratch/scale"
 
-cpu=$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1)
-virtual=
-grep -qw hypervisor /proc/cpuinfo && virtual=", a virtual machine"
 {
 	echo "$begin"
-	echo "$cpu, $(nproc) CPUs$virtual; $(awk '/^MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo);"
-	echo "Linux $(uname -r | cut -d . -f 1,2); stores on $(df --output=fstype "$directory" | tail -n 1);" \
-		"$(${CC:-gcc} --version | sed -n '1s/ (.*) / /p'), -O2; load average before the run $load."
+	page_machine "$directory" "$load"
 	echo
 	jq -r -s -f tools/bench-docs.jq "$scratch/plain" "$scratch/rrd" "$scratch/scale"
 	echo "$end"
 } >"$scratch/block"
-awk -v begin="$begin" -v end="$end" -v block="$scratch/block" '
-	$0 == begin { while ((getline line <block) > 0) print line; skip = 1 }
-	!skip
-	$0 == end { skip = 0 }' $page >"$scratch/page"
-cat "$scratch/page" >$page
+page_replace $page "$begin" "$end" "$scratch/block"

@@ -93,6 +93,7 @@ check_include()
 		tests/unit/cli_*) dirs="$dirs tests tools tools/exposition lib/include" ;;
 		tests/unit/vmm_*) dirs="$dirs tests vmm-demo tools/exposition lib/include" ;;
 		tests/fuzz/fuzz_vmm_*) dirs="$dirs tests vmm-demo lib/include" ;;
+		tests/bench/vmm_*) dirs="$dirs vmm-demo lib/include" ;;
 		tests/bench/*) dirs="$dirs tools tools/exposition lib/include" ;;
 		*) dirs="$dirs tests lib/include" ;;
 		esac
