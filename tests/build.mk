@@ -196,5 +196,8 @@ bench-scale: $(CLI) ## measure 200,000 series at 1 Hz for two minutes (BENCH_ARG
 	$(Q)$(CLI) bench --scale $(BENCH_ARGS)
 
 # BENCH_SECONDS: how long each way of part B is watched. VMM_BENCH_ARGS: --json, --docs, --quick, a directory
-bench-vmm vmm-bench: all $(BENCH_VMM) ## measure rondo-vmm's recording, and beside a real Prometheus (root, BENCH_SECONDS=60)
+ifeq ($(REMOTE),)
+vmm-bench: bench-vmm
+endif
+bench-vmm: all $(BENCH_VMM) ## measure rondo-vmm's recording, and beside a real Prometheus (root, BENCH_SECONDS=60)
 	$(Q)BUILD=$(abspath $(OUT)) BENCH_SECONDS=$(or $(BENCH_SECONDS),60) tools/bench-vmm.sh $(VMM_BENCH_ARGS)

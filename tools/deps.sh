@@ -30,6 +30,10 @@ mandoc           test   and are clean
 python3          test   a second reader of stores, so that librondo does not check itself
 strace           test   what a vCPU thread asks of the kernel
 curl             test   asks what rondo-vmm answers over HTTP
+iproute2         test   make bench-vmm has a network of its own
+openssh-server   test   make REMOTE= is tried against this machine
+openssh-client   test   and by ssh
+rsync            test   which brings the tree there
 jq               test   reads the JSON that the tools print
 busybox-static   test   the nested ground is booted with it
 cpio             test   packs its initramfs

@@ -45,3 +45,28 @@ $(OUT)/obj/vmm-demo/guests/%.o: vmm-demo/guests/%.S Makefile
 	$(call say,AS,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -MMD -MP -c -o $@ $<
+
+# Working with it, here or, with REMOTE=user@host, there. ARGS are rondo-vmm's options.
+VMM_TARGETS := vmm-guest vmm-run vmm-demo vmm-check-kvm vmm-test vmm-bench
+.PHONY: $(VMM_TARGETS) vmm-sync vmm-shell vmm-ssh
+export ARGS CMD BENCH_SECONDS VMM_BENCH_ARGS
+ifneq ($(REMOTE),)
+export REMOTE REMOTE_DIR REMOTE_SSH
+$(VMM_TARGETS):
+	$(Q)BUILD=$(abspath $(OUT)) tools/remote.sh make $@ $(foreach v,ARGS BENCH_SECONDS VMM_BENCH_ARGS,$(if $($v),$v="$$$v"))
+vmm-sync vmm-shell vmm-ssh:
+	$(Q)BUILD=$(abspath $(OUT)) tools/remote.sh $(@:vmm-%=%) $(if $(filter vmm-ssh,$@),"$$CMD")
+else
+vmm-guest: ## make a Linux guest with phases of work for vmm-run (network, once)
+	$(Q)BUILD=$(abspath $(OUT)) vmm-demo/workload/make.sh
+vmm-run: $(VMM_BIN) ## run rondo-vmm with ARGS="..."; the guest of vmm-guest unless they name another
+	$(Q)BUILD=$(abspath $(OUT)) tools/vmm.sh run $(ARGS)
+vmm-demo: all ## watch a VM's phases of work in its own store
+	$(Q)BUILD=$(abspath $(OUT)) tools/vmm.sh demo
+vmm-check-kvm: $(VMM_BIN) ## can this machine run a VM?
+	$(Q)BUILD=$(abspath $(OUT)) tools/vmm.sh check-kvm
+vmm-test: all unit-tests ## rondo-vmm's tests
+	$(Q)$(RUN) $(UNIT_VMM:%=unit:%) $(patsubst %,native:%,$(wildcard tests/native/vmm*.sh))
+vmm-sync vmm-shell vmm-ssh:
+	$(Q)echo "$@: REMOTE=user@host says where" >&2; exit 2
+endif

@@ -5,7 +5,8 @@
 # Debian's kernel with kvm-amd in it, and this machine's root directory shared into it, so that
 # every program that is here is there.
 #
-#	ground.sh prepare              get the kernel, pack the initramfs
+#	ground.sh kernel               get the kernel
+#	ground.sh prepare              and pack the initramfs
 #	ground.sh run SCRIPT...        TAP tests, all in one boot; merged TAP on standard output
 #	ground.sh exec COMMAND...      one command; its output and its exit status
 #	ground.sh demo                 tools/demo.sh in there; what it leaves is copied to BUILD/demo
@@ -224,6 +225,10 @@ execute()
 }
 
 case ${1:-} in
+kernel)
+	mkdir -p "$GROUND_DIR" || exit 1
+	get_kernel
+	;;
 prepare)
 	prepare
 	;;
@@ -249,7 +254,7 @@ shell)
 	boot shell "$results" 86400 -serial mon:stdio
 	;;
 *)
-	sed -n '4,16s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+	sed -n '4,17s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	exit 2
 	;;
 esac
