@@ -43,8 +43,8 @@ int main(int argc, char **argv)
 	def.kind = RONDO_COUNTER;
 	check(rondo_series_register(store, &def, &steps), "register");
 	for (int second = 0; second < 120; second++, t += SEC) {
+		check(rondo_consolidate(store, t, 0), "consolidate"); /* says what time it is */
 		check(rondo_add(steps, t, second), "add");
-		check(rondo_consolidate(store, t, 0), "consolidate");
 	}
 	print(store, steps, 0);
 	print(store, steps, 1); /* the newest window is not over long enough to be closed */

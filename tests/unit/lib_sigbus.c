@@ -72,6 +72,33 @@ START_TEST(errors_a_slab_cut_under_a_reader)
 }
 END_TEST
 
+static int cut_meanwhile(uint64_t bytes UNUSED, uint64_t all UNUSED, void *arg)
+{
+	int *calls = arg;
+
+	if (++*calls == 1)
+		cut(in_scratch("verified"), "small.t1.slab");
+	return 0;
+}
+
+START_TEST(errors_a_slab_cut_while_it_is_verified)
+{
+	int calls = 0;
+	const struct rondo_verify_opts opts = { .size = sizeof(opts),
+						.progress = cut_meanwhile,
+						.arg = &calls };
+	rondo_series *series;
+
+	handle_sigbus();
+	ck_ok(rondo_store_close(filled(in_scratch("verified"), &series)));
+	ck_ok(rondo_store_verify(in_scratch("verified"), NULL, NULL));
+	ck_err(rondo_store_verify(in_scratch("verified"), &opts, NULL), RONDO_E_FAILED);
+	ck_assert_int_ge(calls, 1);
+	/* then it is a file of another size */
+	ck_err(rondo_store_verify(in_scratch("verified"), NULL, NULL), RONDO_E_CORRUPT);
+}
+END_TEST
+
 START_TEST(errors_a_directory_cut_under_a_writer)
 {
 	rondo_series *series, *more;
@@ -110,6 +137,7 @@ int main(void)
 	const struct test_entry tests[] = {
 		{ core_addresses_of_others_are_not_ours, 'C' },
 		{ errors_a_slab_cut_under_a_reader, 'E' },
+		{ errors_a_slab_cut_while_it_is_verified, 'E' },
 		{ errors_a_directory_cut_under_a_writer, 'E' },
 	};
 
