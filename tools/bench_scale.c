@@ -9,9 +9,11 @@
  */
 #include "bench.h"
 
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/vfs.h>
 #include <time.h>
 
 struct usage {
@@ -88,6 +90,13 @@ static void line(struct bench *bench, size_t n, const char *what, double value, 
 	bench_line(bench, (struct bench_line){ .name = name, .value = value, .unit = unit });
 }
 
+static bool in_memory(const char *directory)
+{
+	struct statfs fs;
+
+	return !statfs(directory, &fs) && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
+}
+
 static void report(struct bench *bench, size_t n, const struct usage *used, double wall_ns,
 		   const struct at_work *w)
 {
@@ -103,6 +112,13 @@ static void report(struct bench *bench, size_t n, const struct usage *used, doub
 	line(bench, n, "longest consolidation", w->longest_consolidate / 1e6, "ms");
 	line(bench, n, "memory of its own", anonymous / 1024, "MiB");
 	line(bench, n, "files resident", (rss - anonymous) / 1024, "MiB");
+	if (in_memory(bench->directory)) {
+		bench_notice(
+			"%s has no writeback: pages dirtied and bytes to disk are not measured; "
+			"name a directory on a disk",
+			bench->directory);
+		return;
+	}
 	line(bench, n, "pages dirtied", used->written / 4096 / seconds, "pages/s");
 	snprintf(name, sizeof(name), "%s series at 1 Hz, to disk", bench_count(count, n));
 	bench_line(bench, (struct bench_line){ .name = name,
