@@ -63,6 +63,17 @@ int devices_start(struct devices *d, struct vm *vm)
 	return 0;
 }
 
+void devices_reset(struct devices *d)
+{
+	if (!d->made)
+		return;
+	if (d->has_blk)
+		virtio_reset(&d->blk.virtio);
+	virtio_reset(&d->rng);
+	serial_reset(&d->serial);
+	power_reset(&d->power);
+}
+
 void devices_stop(struct devices *d)
 {
 	io_thread_stop(&d->io);

@@ -34,6 +34,9 @@ int devices_create(struct devices *devices, struct vm *vm, struct events *events
 /* Starts the I/O thread.  0, or -1 and vm->error. */
 int devices_start(struct devices *devices, struct vm *vm);
 
+/* As at power-on; what the guest has said is still written out. */
+void devices_reset(struct devices *devices);
+
 /* After the last vCPU's end: all that was written is out.  The terminal is itself again. */
 void devices_stop(struct devices *devices);
 

@@ -20,7 +20,7 @@ static void take_nothing(void *context)
 
 int events_open(struct events *e, event_handler tick, void *context)
 {
-	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGCONT, SIGUSR2 };
 	const struct itimerspec second = { { 1, 0 }, { 1, 0 } };
 	sigset_t set;
 	size_t i;

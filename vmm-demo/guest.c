@@ -50,6 +50,11 @@ int guest_load(struct guest *guest, struct vm *vm)
 	layout_gdt(low);
 	layout_tables(low);
 	memcpy(code, __start_guest_code, size);
+	return 0;
+}
+
+int guest_add_devices(struct guest *guest, struct vm *vm)
+{
 	if (!bus_add(&vm->ports, LAYOUT_PORT, LAYOUT_PORT_SIZE, testdev_access,
 		     &guest->port_device) ||
 	    !bus_add(&vm->mmio, LAYOUT_MMIO, LAYOUT_MMIO_SIZE, testdev_access,

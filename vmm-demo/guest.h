@@ -26,7 +26,10 @@ uint64_t guest_expected(const struct vmm_options *options, unsigned int op);
 /* Whether this machine's processor can do hypercalls at all. */
 bool guest_has_hypercall(void);
 
-/* Code, tables and devices.  0, or -1 and vm->error. */
+/* Once: its devices.  0, or -1 and vm->error. */
+int guest_add_devices(struct guest *guest, struct vm *vm);
+
+/* Code and tables, into memory that is all zeros; the devices forget.  0, or -1 and vm->error. */
 int guest_load(struct guest *guest, struct vm *vm);
 
 /* How a vCPU starts. */

@@ -10,6 +10,7 @@
 #include <linux/kvm.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -60,6 +61,7 @@ void vcpu_destroy(struct vcpu *v)
 		close(v->fd);
 	if (v->schedstat_fd >= 0)
 		close(v->schedstat_fd);
+	free(v->saved);
 	pthread_cond_destroy(&v->changed);
 	pthread_mutex_destroy(&v->lock);
 }
@@ -117,19 +119,56 @@ void vcpu_go(struct vcpu *v)
 	set_phase(v, VCPU_RUNNING);
 }
 
-void vcpu_stop(struct vcpu *v)
+/*
+ * The order that loses no wake-up: the flag, then the signal.  Wherever the thread is, it either
+ * looks at the flag later than this, or is asleep on `changed`, or the signal's handler sets
+ * immediate_exit before its KVM_RUN gets to the guest.
+ */
+static void kick(struct vcpu *v, bool *flag)
 {
-	/*
-	 * The order that loses no wake-up: `stop`, then the signal.  Wherever the thread is, it
-	 * either looks at `stop` later than this, or is asleep on `changed`, or the signal's
-	 * handler sets immediate_exit before its KVM_RUN gets to the guest.
-	 */
 	pthread_mutex_lock(&v->lock);
-	__atomic_store_n(&v->stop, true, __ATOMIC_SEQ_CST);
+	__atomic_store_n(flag, true, __ATOMIC_SEQ_CST);
 	pthread_cond_broadcast(&v->changed);
 	pthread_mutex_unlock(&v->lock);
 	if (v->has_thread)
 		pthread_kill(v->thread, VCPU_KICK_SIGNAL);
+}
+
+void vcpu_stop(struct vcpu *v)
+{
+	kick(v, &v->stop);
+}
+
+void vcpu_pause(struct vcpu *v)
+{
+	kick(v, &v->pause);
+}
+
+void vcpu_wait_held(struct vcpu *v)
+{
+	pthread_mutex_lock(&v->lock);
+	while (!v->held && v->phase != VCPU_PARKED)
+		pthread_cond_wait(&v->changed, &v->lock);
+	pthread_mutex_unlock(&v->lock);
+}
+
+void vcpu_resume(struct vcpu *v)
+{
+	pthread_mutex_lock(&v->lock);
+	__atomic_store_n(&v->pause, false, __ATOMIC_SEQ_CST);
+	pthread_cond_broadcast(&v->changed);
+	pthread_mutex_unlock(&v->lock);
+}
+
+void vcpu_hold(struct vcpu *v)
+{
+	pthread_mutex_lock(&v->lock);
+	v->held = true;
+	pthread_cond_broadcast(&v->changed);
+	while (v->pause && !v->stop)
+		pthread_cond_wait(&v->changed, &v->lock);
+	v->held = false;
+	pthread_mutex_unlock(&v->lock);
 }
 
 bool vcpu_is_parked(struct vcpu *v)

@@ -19,6 +19,7 @@
 #include "vm.h"
 
 struct kvm_run;
+struct vcpu_saved;
 
 enum vcpu_phase {
 	VCPU_CREATED,
@@ -43,6 +44,8 @@ struct vcpu {
 	bool (*is_done)(const struct vm *vm, unsigned int vcpu);
 	struct recorder_vcpu *recorder; /* NULL: nothing is recorded */
 
+	struct vcpu_saved *saved; /* for a reset: vcpu_state.c */
+
 	/* the thread, and how it is talked to */
 	pthread_t thread;
 	bool has_thread;
@@ -50,6 +53,8 @@ struct vcpu {
 	pthread_cond_t changed;
 	enum vcpu_phase phase; /* under lock */
 	bool stop;             /* atomic; see vcpu_stop() */
+	bool pause;            /* atomic; see vcpu_pause() */
+	bool held;             /* under lock: it has seen that, and waits */
 
 	/* its account */
 	pid_t tid;
@@ -82,6 +87,17 @@ void vcpu_go(struct vcpu *vcpu);
 
 /* Ends the run at the next instruction border, wherever the thread is now. */
 void vcpu_stop(struct vcpu *vcpu);
+
+/*
+ * Holds the thread outside the guest, nothing half done: its registers may be read and set.  By
+ * vcpu_wait_held()'s return it is so, or the thread is parked.  vcpu_resume() lets it go on.
+ */
+void vcpu_pause(struct vcpu *vcpu);
+void vcpu_wait_held(struct vcpu *vcpu);
+void vcpu_resume(struct vcpu *vcpu);
+
+/* The thread's part of that: waits until it is resumed, or stopped. */
+void vcpu_hold(struct vcpu *vcpu);
 
 bool vcpu_is_parked(struct vcpu *vcpu);
 

@@ -50,6 +50,11 @@ static bool stopped(struct vcpu *v)
 	return __atomic_load_n(&v->stop, __ATOMIC_SEQ_CST);
 }
 
+static bool paused(struct vcpu *v)
+{
+	return __atomic_load_n(&v->pause, __ATOMIC_SEQ_CST);
+}
+
 static enum next on_io(struct vcpu *v)
 {
 	const struct kvm_run *run = v->run;
@@ -107,14 +112,14 @@ static enum next on_hlt(struct vcpu *v)
 	until = begin + v->halt_ns;
 	deadline = clock_timespec(until);
 	pthread_mutex_lock(&v->lock);
-	while (!stopped(v) && clock_monotonic() < until)
+	while (!stopped(v) && !paused(v) && clock_monotonic() < until)
 		pthread_cond_timedwait(&v->changed, &v->lock, &deadline);
 	pthread_mutex_unlock(&v->lock);
 	v->halted_ns += clock_monotonic() - begin;
 	return NEXT_RUN;
 }
 
-/* Nothing to do but enter again: the loop looks at `stop`. */
+/* Nothing to do but enter again: the loop looks at `stop` and `pause`. */
 static enum next on_nothing(struct vcpu *v)
 {
 	(void)v;
@@ -273,12 +278,17 @@ void vcpu_run(struct vcpu *v)
 	uint64_t left = 0;
 
 	while (next == NEXT_RUN) {
+		bool hold;
 		int slot;
 
 		/* In this order: a kick between the two lines is seen by the second. */
 		__atomic_store_n(&v->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
 		if (stopped(v))
 			break;
+		/* So that KVM ends what the last exit began, and comes back at once. */
+		hold = paused(v);
+		if (hold)
+			__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_RELAXED);
 		slot = enter(v, &left);
 		if (slot < 0)
 			break;
@@ -287,6 +297,10 @@ void vcpu_run(struct vcpu *v)
 		else
 			next = failed(v, "KVM_RUN returned reason %u, which nothing here handles",
 				      v->run->exit_reason);
+		if (hold && slot == KVM_EXIT_INTR) {
+			vcpu_hold(v);
+			left = 0; /* that was no handling */
+		}
 	}
 	v->done = next == NEXT_DONE;
 }

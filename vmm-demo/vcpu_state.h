@@ -27,4 +27,11 @@ int vcpu_set_start(struct vcpu *vcpu, const struct vcpu_start *start);
 /* KVM writes the guest's steal time there from the next entry on. */
 int vcpu_set_steal_time(struct vcpu *vcpu, uint64_t address);
 
+/*
+ * All that a guest can change in a vCPU, but for the TSC, which goes on: kept as it is now, and
+ * brought back as often as need be.
+ */
+int vcpu_save(struct vcpu *vcpu);
+int vcpu_restore(struct vcpu *vcpu);
+
 #endif

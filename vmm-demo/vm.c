@@ -101,6 +101,42 @@ static int map_memory(struct vm *vm, unsigned int memory_mib)
 	return 0;
 }
 
+/* The two 8259 and the I/O APIC, and the 8254. */
+struct vm_saved {
+	struct kvm_irqchip chips[3];
+	struct kvm_pit_state2 pit;
+};
+
+static int save_irqchip(struct vm *vm)
+{
+	struct vm_saved *s = calloc(1, sizeof(*s));
+	unsigned int i;
+
+	vm->saved = s;
+	for (i = 0; s && i < 3; i++) {
+		s->chips[i].chip_id = i;
+		if (ioctl(vm->fd, KVM_GET_IRQCHIP, &s->chips[i]))
+			return vm_fail(vm, "KVM_GET_IRQCHIP: %s", strerror(errno));
+	}
+	if (!s || ioctl(vm->fd, KVM_GET_PIT2, &s->pit))
+		return vm_fail(vm, "KVM_GET_PIT2: %s", strerror(errno));
+	return 0;
+}
+
+int vm_reset(struct vm *vm)
+{
+	unsigned int i;
+
+	if (madvise(vm->memory, vm->memory_size, MADV_DONTNEED))
+		return vm_fail(vm, "guest memory can't be emptied: %s", strerror(errno));
+	for (i = 0; vm->saved && i < 3; i++)
+		if (ioctl(vm->fd, KVM_SET_IRQCHIP, &vm->saved->chips[i]))
+			return vm_fail(vm, "KVM_SET_IRQCHIP: %s", strerror(errno));
+	if (vm->saved && ioctl(vm->fd, KVM_SET_PIT2, &vm->saved->pit))
+		return vm_fail(vm, "KVM_SET_PIT2: %s", strerror(errno));
+	return 0;
+}
+
 static int create_irqchip(struct vm *vm)
 {
 	struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY };
@@ -110,7 +146,7 @@ static int create_irqchip(struct vm *vm)
 	if (ioctl(vm->fd, KVM_CREATE_PIT2, &pit))
 		return vm_fail(vm, "KVM_CREATE_PIT2: %s", strerror(errno));
 	vm->has_irqchip = true;
-	return 0;
+	return save_irqchip(vm);
 }
 
 int vm_create(struct vm *vm, unsigned int memory_mib, bool irqchip)
@@ -203,6 +239,7 @@ void vm_destroy(struct vm *vm)
 	if (vm->memory)
 		munmap(vm->memory, vm->memory_size);
 	free(vm->cpuid);
+	free(vm->saved);
 }
 
 void *vm_memory(const struct vm *vm, uint64_t address, uint64_t size)

@@ -13,6 +13,7 @@
 #include "bus.h"
 
 struct kvm_cpuid2;
+struct vm_saved;
 
 #define VM_LINES_MAX 32
 
@@ -32,7 +33,8 @@ struct vm {
 	unsigned int n_virtio;   /* devices, at layout_virtio(0) and up */
 	int lines[VM_LINES_MAX]; /* eventfds of vm_irq() and vm_doorbell() */
 	unsigned int n_lines;
-	char error[256]; /* why the last call failed, one line */
+	struct vm_saved *saved; /* the interrupt controllers, for vm_reset() */
+	char error[256];        /* why the last call failed, one line */
 };
 
 /*
@@ -41,6 +43,12 @@ struct vm {
  */
 int vm_create(struct vm *vm, unsigned int memory_mib, bool irqchip);
 void vm_destroy(struct vm *vm);
+
+/*
+ * While all vCPUs are held: guest memory is zeros again, and interrupt controllers and timer are as
+ * they were at creation.  0, or -1 and vm->error.
+ */
+int vm_reset(struct vm *vm);
 
 /*
  * The only way to guest memory: NULL if [address, address + size) isn't all memory.  The guest may

@@ -9,11 +9,13 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include "clock.h"
+#include "control.h"
 #include "kvmstats.h"
 #include "sandbox.h"
 #include "vcpu_run.h"
@@ -72,6 +74,20 @@ static void stop_all(struct vmm *m)
 		vcpu_stop(&m->vcpus[i]);
 }
 
+int vmm_load(struct vmm *m)
+{
+	unsigned int i;
+
+	if (m->options.kernel)
+		return linux_load(&m->linux_guest, &m->vm, &m->options);
+	if (guest_load(&m->guest, &m->vm))
+		return -1;
+	for (i = 0; i < m->n_vcpus; i++)
+		if (guest_set_params(&m->vm, i, &m->options, m->vcpus[i].tsc_khz))
+			return -1;
+	return 0;
+}
+
 static int create_bare(struct vmm *m)
 {
 	const struct vmm_options *o = &m->options;
@@ -79,30 +95,27 @@ static int create_bare(struct vmm *m)
 
 	if (guest_expected(o, GUEST_OP_HYPERCALL) && !guest_has_hypercall())
 		return vm_fail(&m->vm, "--guest hypercall: needs a processor with VMX or SVM");
-	if (guest_load(&m->guest, &m->vm) ||
-	    (guest_expected(o, GUEST_OP_MSR) && vm_take_msrs(&m->vm)))
+	if (guest_expected(o, GUEST_OP_MSR) && vm_take_msrs(&m->vm))
 		return -1;
 	for (i = 0; i < o->cpus; i++) {
 		struct vcpu *v = &m->vcpus[i];
 		const struct vcpu_start start = guest_start(i);
 
 		v->is_done = guest_is_done;
-		if (guest_set_params(&m->vm, i, o, v->tsc_khz) || vcpu_set_start(v, &start) ||
+		if (vcpu_set_start(v, &start) ||
 		    (m->vm.has_steal_time && vcpu_set_steal_time(v, guest_steal_address(i))))
 			return -1;
 	}
-	return 0;
+	return guest_add_devices(&m->guest, &m->vm);
 }
 
 /* The first vCPU starts in the kernel; the others wait in KVM for its word. */
 static int create_linux(struct vmm *m)
 {
-	struct vcpu_start start;
+	const struct vcpu_start start = linux_start(&m->linux_guest);
 
-	if (devices_create(&m->devices, &m->vm, &m->events, &m->options) ||
-	    linux_load(&m->linux_guest, &m->vm, &m->options))
+	if (devices_create(&m->devices, &m->vm, &m->events, &m->options))
 		return -1;
-	start = linux_start(&m->linux_guest);
 	return vcpu_set_start(&m->vcpus[0], &start);
 }
 
@@ -125,7 +138,12 @@ int vmm_create(struct vmm *m)
 		v->parked_eventfd = m->parked_fd;
 		v->sandbox = !o->no_sandbox;
 	}
-	return o->kernel ? create_linux(m) : create_bare(m);
+	if ((o->kernel ? create_linux(m) : create_bare(m)) || vmm_load(m))
+		return -1;
+	for (i = 0; i < o->cpus; i++)
+		if (vcpu_save(&m->vcpus[i]))
+			return -1;
+	return 0;
 }
 
 /* Before the vCPU threads: what they record is all there when they start. */
@@ -190,7 +208,7 @@ int vmm_run(struct vmm *m)
 	while (!all_parked(m)) {
 		int number = events_wait(&m->events, stopping ? 0 : until);
 
-		if (number > 0 && !m->signal)
+		if (number > 0 && !vmm_control(m, number) && !m->signal)
 			m->signal = number;
 		if (number < 0)
 			m->expired = true;
@@ -273,11 +291,14 @@ void vmm_report(struct vmm *m)
 void vmm_linger(struct vmm *m)
 {
 	uint64_t until = clock_monotonic() + m->options.linger_ns;
+	int number;
 
 	if (!m->options.linger_ns || m->failed || m->signal)
 		return;
-	while (events_wait(&m->events, until) == 0)
-		;
+	/* What steers a VM that runs has nothing to steer any more. */
+	do {
+		number = events_wait(&m->events, until);
+	} while (number == 0 || number == SIGTSTP || number == SIGCONT || number == SIGUSR2);
 }
 
 void vmm_destroy(struct vmm *m)

@@ -35,6 +35,7 @@ struct vmm {
 	struct api *api;          /* with --api */
 	struct report_vcpu report[VMM_CPUS_MAX];
 	int parked_fd; /* eventfd: a vCPU thread came to its end */
+	bool paused;   /* control.c */
 	int signal;    /* that ended the guest, or 0 */
 	bool expired;  /* --duration did */
 	bool failed;   /* a vCPU, or the report */
@@ -46,6 +47,9 @@ void vmm_complain(const char *text);
 
 /* In this order.  0, or -1 and vm.error; vmm_destroy() takes any half-made state. */
 int vmm_create(struct vmm *vmm);
+
+/* The guest into memory that is all zeros: at creation and after a reset. */
+int vmm_load(struct vmm *vmm);
 
 /* Until all vCPUs are parked. */
 int vmm_run(struct vmm *vmm);

@@ -199,6 +199,51 @@ else
 	skip "a thread's rights" "not root: there are none to give up"
 fi
 
+# Pause, resume, reset.
+cpu_times()
+{
+	grep -l vcpu /proc/"$pid"/task/*/comm | sed 's/comm/schedstat/' | xargs cut -d' ' -f1 | xargs
+}
+asleep()
+{
+	! grep -l vcpu /proc/"$pid"/task/*/comm | sed 's/comm/stat/' | xargs cat | grep -qv ' S '
+}
+start steered rondo-vmm --guest spin --duration 1000 --cpus 2
+wait_for 10 has_vcpus
+sleep 0.2
+for i in 1 2 3; do
+	kill -TSTP "$pid"
+	ok "pause $i: the vCPUs come to rest" wait_for 10 asleep
+	before=$(cpu_times)
+	sleep 0.2
+	is "$(cpu_times)" "$before" "pause $i: they don't run"
+	kill -CONT "$pid"
+	sleep 0.3
+	[ "$(cpu_times)" != "$before" ]
+	is "$?" 0 "resume $i: they run"
+done
+kill -TSTP "$pid"
+wait_for 10 asleep
+kill -TERM "$pid"
+finish "$pid" 5
+is "$?" 143 "a paused VM can be ended"
+
+# Reset at many moments, asleep for a HLT or between two exits: the guest's last life is whole.
+start steered rondo-vmm --guest pio=997,hlt=11,msr=89,mmio=97 --halt-us 3000 --cpus 2 --duration 2 --json
+wait_for 10 has_vcpus
+for i in $(seq 20); do
+	sleep "0.0$((i * 4 + 10))"
+	[ $((i % 4)) -ne 0 ] || kill -TSTP "$pid"
+	kill -USR2 "$pid"
+	[ $((i % 4)) -ne 0 ] || kill -CONT "$pid"
+done
+finish "$pid" 60
+is "$?" 0 "reset at 20 moments: the guest comes to its end"
+is "$(jq -c '[.status,(.vcpus[].exits|[.mmio,.x86_wrmsr]|map(. >= 89)|all)]' "$T/steered.out")" \
+	'["ok",true,true]' "and its devices saw every event in order"
+ok "port writes of its first lives were counted, too" \
+	test "$(jq .vcpus[0].exits.io "$T/steered.out")" -gt 997
+
 # Signals: at any moment, in KVM_RUN or asleep for a HLT, the VM ends at once and in order.
 late=0
 for i in $(seq 20); do

@@ -25,7 +25,9 @@ for m in virtio/virtio virtio/virtio_ring virtio/virtio_mmio block/virtio_blk ch
 done
 (cd "$T/root" && find . | cpio -o -H newc --quiet -R 0:0) >"$T/initrd"
 
-# linux NAME DO OPTION...: boots; the console into $T/NAME.out, its exit status into $status.
+# linux NAME DO OPTION...: boots; the console into $T/NAME.out, its exit status into $status. With
+# reset_at set, the VM is reset once the guest has said that.
+reset_at=
 linux()
 {
 	local name=$1 what=$2
@@ -33,16 +35,20 @@ linux()
 	diag "$SECONDS s: booting for $what"
 	start "$name" rondo-vmm --json --name "$name" --kernel "$kernel" --initrd "$T/initrd" \
 		--cmdline "quiet do=$what" "$@"
+	if [ -n "$reset_at" ]; then
+		wait_for 100 grep -q "$reset_at" "$T/$name.out"
+		kill -USR2 "$pid"
+	fi
 	finish "$pid" 150
 	status=$?
 	[ "$status" != 124 ] || diag "$name: no end; its console:" "$(tail -n 20 "$T/$name.out")"
 	tail -n 1 "$T/$name.err" >"$T/$name.json"
 }
 
-# told NAME KEY: what the guest said of it.
+# told NAME KEY: what the guest last said of it.
 told()
 {
-	tr -d '\r' <"$T/$1.out" | sed -n "s/^guest: $2 //p"
+	tr -d '\r' <"$T/$1.out" | sed -n "s/^guest: $2 //p" | tail -n 1
 }
 
 disk_image()
@@ -84,7 +90,11 @@ ends()
 }
 
 if [ "$version" = 6.12 ] || [ -n "${RONDO_TEST_LONG:-}" ]; then
+	# Reset while its disk and both vCPUs are at work: it begins anew, and gets to its end.
+	reset_at='guest: first'
 	boots 2 256
+	is "$(grep -c '^guest: release' "$T/boot-2-256.out")" 2 "it was reset, and booted again"
+	reset_at=
 fi
 if [ "$version" = 6.1 ] || [ -n "${RONDO_TEST_LONG:-}" ]; then
 	ends panic 4 panic
