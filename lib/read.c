@@ -104,16 +104,21 @@ static bool hidden(const struct view *view, uint64_t known)
 	return (double)(view->tier->ticks - known) > view->schema->xff * (double)view->tier->ticks;
 }
 
-/* From what is stored to what was asked, for the points of one cell. */
-static void derive(struct view *view, struct rondo_point *points, size_t n)
+/*
+ * From what is stored to what was asked, for points in a row; how many are left: what is computed from
+ * damaged values may be more than a double holds, and is left out like them.
+ */
+static size_t derive(struct view *view, struct rondo_point *points, size_t n)
 {
+	size_t kept = 0;
+
 	for (size_t i = 0; i < n; i++) {
 		struct rondo_point *point = &points[i];
 
 		switch (view->function) {
 		case RONDO_FN_AVG:
 			if (!view->index)
-				return;
+				return n;
 			point->value /= point->known;
 			break;
 		case RONDO_FN_COUNT:
@@ -124,14 +129,17 @@ static void derive(struct view *view, struct rondo_point *points, size_t n)
 			break;
 		case RONDO_FN_TOTAL:
 			if (view->index)
-				return;
+				return n;
 			view->total += point->value;
 			point->value = view->total;
 			break;
 		default:
-			return;
+			return n;
 		}
+		points[kept] = *point;
+		kept += value_known(bits_of(point->value));
 	}
+	return kept;
 }
 
 /* ---- cells ---- */
@@ -166,8 +174,7 @@ static bool emit_cell(struct view *view, const struct disk_cell *cell, uint64_t 
 			.known = known > UINT32_MAX ? UINT32_MAX : (uint32_t)known,
 		};
 	}
-	derive(view, out->points + out->n, n - out->n);
-	out->n = n;
+	out->n += derive(view, out->points + out->n, n - out->n);
 	return all;
 }
 
@@ -181,8 +188,7 @@ static bool read_windows(struct view *view, uint64_t first, uint64_t end, struct
 		size_t n = values_read(&view->ring, &first, end, out->points + out->n,
 				       out->cap - out->n);
 
-		derive(view, out->points + out->n, n);
-		out->n += n;
+		out->n += derive(view, out->points + out->n, n);
 	}
 	if (first >= end ||
 	    !ring_walk_begin(&walk, &view->ring, first / CELL_TICKS, (end - 1) / CELL_TICKS))
