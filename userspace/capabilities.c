@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -87,6 +88,37 @@ static bool has_tracepoint(struct btf *kernel, struct btf *module, const char *n
 	       (module && btf__find_by_name_kind(module, type, BTF_KIND_TYPEDEF) > 0);
 }
 
+/* prev_state is sched_switch's fourth argument since 5.19; BTF counts the hidden first one, too. */
+static bool tells_prev_state(const struct btf *kernel)
+{
+	int id = btf__find_by_name_kind(kernel, "btf_trace_sched_switch", BTF_KIND_TYPEDEF);
+	const struct btf_type *type = id > 0 ? btf__type_by_id(kernel, (__u32)id) : NULL;
+
+	while (type && (btf_is_typedef(type) || btf_is_ptr(type)))
+		type = btf__type_by_id(kernel, type->type);
+	return type && btf_is_func_proto(type) && btf_vlen(type) >= 5;
+}
+
+/* A kernel that is locked down that far lets no program read its memory. */
+static bool locked_down(void)
+{
+	FILE *f = fopen("/sys/kernel/security/lockdown", "re");
+	char line[128] = "";
+	bool locked;
+
+	locked = f && fgets(line, sizeof(line), f) && strstr(line, "[confidentiality]");
+	if (f)
+		fclose(f);
+	return locked;
+}
+
+static void no_kvm(struct capabilities *c, const char *what)
+{
+	fact(c, "KVM", FACT_MISSING, "%s", what);
+	c->waits = c->status == STATUS_OK;
+	missing(c, STATUS_KERNEL, "%s: modprobe kvm_amd, or kvm_intel", what);
+}
+
 static void find_tracepoints(struct capabilities *c)
 {
 	static const char *const names[RBPF_EVENT_NR] = {
@@ -113,20 +145,19 @@ static void find_tracepoints(struct capabilities *c)
 		c->tracepoints[i] = has_tracepoint(kernel, kvm, names[i]);
 	c->has_wakeup = has_tracepoint(kernel, kvm, "kvm_vcpu_wakeup");
 	if (!c->tracepoints[RBPF_EVENT_USER_EXIT]) {
-		fact(c, "KVM", FACT_MISSING, "not in this kernel, or its module is not loaded");
-		missing(c, STATUS_KERNEL,
-			"KVM is not loaded: modprobe kvm_amd, or kvm_intel, and start again");
+		no_kvm(c, "KVM is not loaded");
 	} else if (module && !exists("/sys/kernel/btf/kvm_amd") &&
 		   !exists("/sys/kernel/btf/kvm_intel")) {
-		fact(c, "KVM", FACT_MISSING, "kvm is loaded, neither kvm_amd nor kvm_intel is");
-		missing(c, STATUS_KERNEL,
-			"KVM's part for this processor is not loaded: "
-			"modprobe kvm_amd, or kvm_intel, and start again");
+		no_kvm(c, "KVM's part for this processor is not loaded");
 	} else {
 		fact(c, "KVM", FACT_YES, module ? "a module, with BTF" : "built in");
 	}
-	if (!c->tracepoints[RBPF_EVENT_SWITCH])
-		missing(c, STATUS_KERNEL, "this kernel has no tracepoint sched_switch");
+	if (!c->tracepoints[RBPF_EVENT_SWITCH] || !tells_prev_state(kernel)) {
+		fact(c, "sched_switch", FACT_MISSING,
+		     "not there, or not as Linux 5.19 and later have it");
+		c->waits = false;
+		missing(c, STATUS_KERNEL, "this kernel is too old: Linux 6.1 or later is needed");
+	}
 	btf__free(kvm);
 	btf__free(kernel);
 }
@@ -197,6 +228,31 @@ static void probe(struct capabilities *c)
 	probe_bpf__destroy(skel);
 }
 
+/* KVM's own counters that this kernel lacks, and so their series. */
+static void find_stats(struct capabilities *c)
+{
+	static const char *const names[RBPF_STAT_NR] = {
+		[RBPF_STAT_HALT_WAKEUPS] = "halt wake-ups",
+		[RBPF_STAT_HALT_POLLS] = "halt polls",
+		[RBPF_STAT_HALT_POLL_NS] = "halt polling",
+		[RBPF_STAT_INTERRUPTS] = "interrupts",
+		[RBPF_STAT_HYPERCALLS] = "hypercalls",
+		[RBPF_STAT_PAGE_FAULTS] = "page faults",
+		[RBPF_STAT_MMIO] = "MMIO",
+		[RBPF_STAT_PIO] = "port I/O",
+	};
+	char lacks[120] = "";
+	size_t n = 0;
+	int i;
+
+	for (i = 0; i < RBPF_STAT_NR; i++)
+		if (names[i] && !(c->types >> (RBPF_TYPE_STAT + i) & 1) && n < sizeof(lacks))
+			n += (size_t)snprintf(lacks + n, sizeof(lacks) - n, "%s%s", n ? ", " : "",
+					      names[i]);
+	fact(c, "KVM's counters", n ? FACT_NO : FACT_YES, "%s%s",
+	     n ? "no series of: " : "all that are recorded", lacks);
+}
+
 /* What follows from the findings. Without a VM to look at, kernels are taken as usual. */
 static void conclude(struct capabilities *c)
 {
@@ -231,7 +287,8 @@ static void conclude(struct capabilities *c)
 	fact(c, "halt polling",
 	     c->types >> RBPF_TYPE_POLLING & 1 && c->has_wakeup ? FACT_YES : FACT_NO, "%s",
 	     c->types >> RBPF_TYPE_POLLING & 1 ? "part of halted" : "counts as exit handling");
-	fact(c, "steal", FACT_YES, "the scheduler's run_delay");
+	fact(c, "steal", FACT_YES, "the scheduler's run_delay; by who took it, from its switches");
+	find_stats(c);
 	fact(c, "userspace exits", FACT_YES, "by KVM_EXIT_* reason");
 }
 
@@ -239,12 +296,35 @@ void capabilities_find(struct capabilities *c)
 {
 	*c = (struct capabilities){ .status = STATUS_OK };
 	find_rights(c);
+	if (locked_down()) {
+		fact(c, "lockdown", FACT_MISSING,
+		     "confidentiality: no program may read the kernel's memory");
+		missing(c, STATUS_KERNEL,
+			"the kernel is locked down (lockdown=confidentiality): BPF programs may not read "
+			"its memory; boot with lockdown=integrity");
+	}
 	find_tracepoints(c);
 	if (c->status != STATUS_OK)
 		return;
 	probe(c);
 	if (c->status == STATUS_OK)
 		conclude(c);
+}
+
+uint64_t capabilities_modules(void)
+{
+	static const char *const names[] = { "kvm", "kvm_amd", "kvm_intel" };
+	uint64_t sum = 0;
+	char path[64];
+	struct stat st;
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "/sys/module/%s/refcnt", names[i]);
+		if (!stat(path, &st))
+			sum = sum * 31 + st.st_ino + 1;
+	}
+	return sum;
 }
 
 void capabilities_print(const struct capabilities *c)

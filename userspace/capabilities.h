@@ -38,6 +38,7 @@ struct capabilities {
 	uint32_t types;  /* bits of enum rbpf_type */
 	uint32_t isa;
 	bool part[RBPF_PART_NR]; /* which parts of the budget can be measured */
+	bool waits;              /* what is missing is KVM, or a module of it: it may still come */
 	enum status status;      /* STATUS_OK: all that is needed is there */
 	char why[256];           /* if not: one line, with the way out */
 	struct fact facts[FACTS_MAX];
@@ -45,6 +46,12 @@ struct capabilities {
 };
 
 void capabilities_find(struct capabilities *c);
+
+/*
+ * What KVM's modules are at the moment: another number after one of them was unloaded, or loaded
+ * again. Cheap.
+ */
+uint64_t capabilities_modules(void);
 
 /* The table, on standard output. */
 void capabilities_print(const struct capabilities *c);

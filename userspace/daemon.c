@@ -34,7 +34,8 @@
 enum ending {
 	ENDING_STOP,
 	ENDING_RELOAD,
-	ENDING_COST, /* fewer groups */
+	ENDING_COST,    /* fewer groups */
+	ENDING_MODULES, /* KVM's modules are not those that we have attached to */
 };
 
 struct daemon {
@@ -44,6 +45,7 @@ struct daemon {
 	struct kernel *kernel;
 	struct store *store;
 	struct overhead overhead;
+	uint64_t modules;
 	int signals;
 };
 
@@ -86,15 +88,40 @@ static int block_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+static int signal_of(struct daemon *d)
+{
+	struct signalfd_siginfo info;
+
+	return read(d->signals, &info, sizeof(info)) == sizeof(info) ? (int)info.ssi_signo : 0;
+}
+
 static enum status no_memory(void)
 {
 	log_line("no memory");
 	return STATUS_FAILED;
 }
 
+/* KVM may be loaded later than we are started. False: a signal came, and ends it all. */
+static bool wait_for_kvm(struct daemon *d)
+{
+	struct pollfd pollfd = { .fd = d->signals, .events = POLLIN };
+
+	capabilities_find(&d->caps);
+	if (!d->caps.waits)
+		return true;
+	log_line("%s; waiting for it", d->caps.why);
+	notify("READY=1");
+	while (d->caps.waits) {
+		if (poll(&pollfd, 1, 1000) > 0 && signal_of(d) != SIGHUP)
+			return false;
+		capabilities_find(&d->caps);
+	}
+	return true;
+}
+
 static enum status find_capabilities(struct daemon *d)
 {
-	capabilities_find(&d->caps);
+	d->modules = capabilities_modules();
 	if (d->caps.status != STATUS_OK) {
 		log_line("%s", d->caps.why);
 		return d->caps.status;
@@ -170,10 +197,8 @@ static bool reload(struct daemon *d)
 /* Does it end the loop? */
 static bool take_signal(struct daemon *d, enum ending *ending)
 {
-	struct signalfd_siginfo info;
-
 	*ending = ENDING_STOP;
-	if (read(d->signals, &info, sizeof(info)) != sizeof(info) || info.ssi_signo != SIGHUP)
+	if (signal_of(d) != SIGHUP)
 		return true;
 	*ending = ENDING_RELOAD;
 	return reload(d);
@@ -211,6 +236,8 @@ static enum ending loop(struct daemon *d)
 				break;
 			}
 			next = now + tick - (now + offset) % tick;
+			if (capabilities_modules() != d->modules)
+				return ENDING_MODULES;
 		} else {
 			kernel_consume(d->kernel);
 		}
@@ -253,10 +280,19 @@ enum status daemon_run(const struct options *options)
 		log_line("signals: %s", strerror(errno));
 		return STATUS_FAILED;
 	}
+	if (!wait_for_kvm(&d)) {
+		close(d.signals);
+		return STATUS_OK;
+	}
 	status = find_capabilities(&d);
 	while (status == STATUS_OK) {
 		status = run_once(&d, &ending);
-		if (ending != ENDING_STOP) {
+		if (ending == ENDING_MODULES) {
+			log_line("KVM's modules were changed: beginning anew");
+			if (!wait_for_kvm(&d))
+				break;
+			status = find_capabilities(&d);
+		} else if (ending != ENDING_STOP) {
 			before = d.options;
 			d.options = d.next;
 			reloaded = true;

@@ -181,9 +181,14 @@ static int seed(struct kernel *k)
 enum status kernel_start(struct kernel *k)
 {
 	int err = rondo_bpf__attach(k->skel);
+	struct program_cost cost;
+	unsigned int i;
 
 	if (err)
 		return fail("the BPF programs can't be attached", err);
+	for (i = 0; i < kernel_programs(k); i++)
+		if (kernel_program_cost(k, i, &cost))
+			log_debug("program %s: %u instructions verified", cost.name, cost.verified);
 	__atomic_store_n(&k->skel->bss->active, 1, __ATOMIC_RELEASE);
 	k->threads = bpf_program__attach_iter(k->skel->progs.report_threads, NULL);
 	err = seed(k);

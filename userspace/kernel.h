@@ -82,6 +82,8 @@ int kernel_threads(struct kernel *k, kernel_thread_fn *fn, void *ctx);
 struct program_cost {
 	const char *name;
 	uint64_t ns, runs, missed; /* missed: not run, as it would have interrupted itself */
+	uint32_t
+		verified; /* how many instructions the verifier went through; it gives up after a million */
 };
 
 unsigned int kernel_programs(const struct kernel *k);

@@ -168,6 +168,7 @@ bool kernel_program_cost(const struct kernel *k, unsigned int i, struct program_
 		.ns = info.run_time_ns,
 		.runs = info.run_cnt,
 		.missed = info.recursion_misses,
+		.verified = info.verified_insns,
 	};
 	return true;
 }

@@ -39,6 +39,29 @@ for w in "${workloads[@]}"; do
 		is $(($(jq 'add // 0' <<<"$exits") + reentries)) "$(report "$name" $v .kvm_exits)" \
 			"$who: exits and re-entries are KVM's own count"
 
+		# By class: the same exits. All but the last one, after which the guest is not entered
+		# again, are in the histogram, with all of the time that exits were handled.
+		count_of_all=$(jq 'add // 0' <<<"$exits")
+		is "$(jq 'add // 0' <<<"$(stored vcpu_exits_total "$name" $v class)")" "$count_of_all" \
+			"$who: exits by class are as many"
+		case $name in
+		pio | hlt) class=${reason/hlt/halt}
+			is "$(jq --arg c "$class" '.[$c] // 0' <<<"$(stored vcpu_exits_total "$name" $v class)")" \
+				"$(jq --arg r "$reason" '.[$r] // 0' <<<"$exits")" "$who: class $class is reason $reason" ;;
+		mmio) is "$(stored vcpu_mmio_total "$name" $v)" "$count" "$who: KVM's own count of MMIO" ;;
+		esac
+		within "$(latencies "$name" $v)" "$count_of_all" 1 "$who: as many are in the histogram"
+		handled=$(jq 'add // 0' <<<"$(stored vcpu_exit_handling_ns "$name" $v class)")
+		is "$(jq 'add // 0' <<<"$(stored vcpu_reason_exit_handling_ns "$name" $v reason)")" "$handled" \
+			"$who: handling time by reason is as much as by class"
+		parts=$(($(stored vcpu_exit_ns "$name" $v) + $(stored vcpu_userspace_ns "$name" $v)))
+		# What came before the first exit and after the last one is no handling.
+		within "$handled" "$parts" $((parts / 10 + 30000000)) \
+			"$who: exits were handled for as long as it was out of the guest, on a CPU"
+		longest=$(peak vcpu_exit_longest_ns "$name" $v)
+		ok "$who: the longest took $longest ns, no more than all" \
+			test "$longest" -gt 0 -a "$longest" -le "$handled"
+
 		off=$(jq -n -c --argjson a "$exits" --argjson b "$perf" '[$a + $b | keys[] |
 			{key: ., value: (($a[.] // 0) - ($b[.] // 0))} |
 			select(.value > 1 or .value < -1)] | from_entries')

@@ -42,6 +42,13 @@ for name in spin halt; do
 		within "$(report "$name" $v '.guest_steal_ns - .steal_baseline_ns')" "${ns[steal]}" \
 			$((ns[steal] / 50 + 30000000)) "$who: steal is what the guest sees"
 
+		is "$(jq 'add // 0' <<<"$(by_kind "$name")")" \
+			"$(($(stored vcpu_steal_ns "$name" 0) + $(stored vcpu_steal_ns "$name" 1)))" \
+			"$name: steal by culprit adds up to the VM's steal, to the nanosecond"
+		longest=$(peak vcpu_steal_longest_ns "$name" $v)
+		ok "$who: the longest wait ($longest ns) is one of them" \
+			test "$longest" -gt 0 -a "$longest" -le "${ns[steal]}"
+
 		# Each context switch costs CPU time that the scheduler bills and that lies outside of
 		# what sched_switch shows; on an emulated CPU some 30 us, on one whose host is busy twice that
 		# and more.
@@ -55,6 +62,10 @@ done
 
 wall=$(jq .wall_ns "$T/spin.json")
 for v in 0 1; do
+	ok "spin vCPU $v: the other one took most of it" \
+		test "$(jq '.self // 0' <<<"$(by_kind spin)")" -gt "$(stored vcpu_steal_ns spin $v)"
+	ok "spin vCPU $v: it waited above 10 ms at most as often as it waited" \
+		test "$(stored vcpu_stalls_total spin $v)" -le "$(stored vcpu_preemptions_total spin $v)"
 	within "$(stored vcpu_steal_ns spin $v)" $((wall / 2)) $((wall / 5)) \
 		"spin vCPU $v: about half of $((wall / 1000000)) ms was stolen"
 	# The VMM's clock around its sleeps has also the thread's way there and back, and its wait

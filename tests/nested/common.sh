@@ -31,9 +31,34 @@ collector_stop()
 	is "$status" 0 "rondo-bpfd ends clean on SIGTERM"
 	[ $status = 0 ] || diag "$(tail -n 20 "$T/rondo-bpfd.err")"
 	rondo-bpf-cli query "$T/store" --format json --range all --tier 0 --function sum \
+		'{__name__!~".*_latency_ns"}' \
 		>"$T/all.json" 2>"$T/query.err" || bail "the store can be read" "$(cat "$T/query.err")"
+	rondo-bpf-cli query "$T/store" --format json --range all --tier 0 \
+		'{__name__=~".*_longest_ns|.*_ratio"}' >"$T/levels.json"
 	jq -c '.series[] | {name, labels, n: (.points | length), sum: ([.points[][1]] | add // 0 | round)}' \
 		"$T/all.json" >"$T/sums.json"
+}
+
+# latencies INSTANCE VCPU: how many exits its histogram has, over the last minute; ask at once.
+latencies()
+{
+	rondo-bpf-cli query "$T/store" "vcpu_exit_latency_ns{instance=\"$1\",vcpu=\"$2\"}" --format json \
+		--range all --function count | jq '[.series[].points[][1]] | add // 0 | round'
+}
+
+# by_kind INSTANCE: a VM's steal by kind of culprit, as a JSON object.
+by_kind()
+{
+	jq -n -S -c --arg vm "$1" '[inputs | select(.name == "vm_steal_by_ns" and .labels.instance == $vm) |
+		{kind: .labels.culprit_kind, sum}] | group_by(.kind) |
+		map({key: .[0].kind, value: (map(.sum) | add)}) | from_entries' "$T/sums.json"
+}
+
+# peak METRIC INSTANCE VCPU: the largest value of a gauge.
+peak()
+{
+	jq --arg m "$1" --arg vm "$2" --arg v "$3" '[.series[] | select(.name == $m and
+		.labels.instance == $vm and .labels.vcpu == $v) | .points[][1]] | max // 0 | round' "$T/levels.json"
 }
 
 # guest NAME OPTION...: starts a rondo-vmm whose whole life perf records as well, and waits for its

@@ -44,6 +44,47 @@ START_TEST(core_unknown)
 }
 END_TEST
 
+/* One instruction is one class on every processor; what has no name is "other". */
+START_TEST(core_classes)
+{
+	static const struct {
+		enum exit_class class;
+		int svm, vmx, arm;
+	} same[] = {
+		{ CLASS_HALT, 0x78, 12, 0x01 },
+		{ CLASS_IO, 0x7b, 30, -1 },
+		{ CLASS_MMIO, RBPF_SVM_FOLD, 48, 0x24 },
+		{ CLASS_MSR, 0x7c, 31, 0x18 },
+		{ CLASS_CPUID, 0x72, 10, -1 },
+		{ CLASS_INTERRUPT, 0x60, 1, RBPF_ARM_FOLD },
+		{ CLASS_IRQ_WINDOW, 0x64, 7, -1 },
+		{ CLASS_HYPERCALL, 0x81, 18, 0x16 },
+		{ CLASS_PAUSE, 0x77, 40, -1 },
+		{ CLASS_TIMER, -1, 52, -1 },
+		{ CLASS_APIC, RBPF_SVM_FOLD + 1, 56, -1 },
+		{ CLASS_EXCEPTION, 0x4e, 0, -1 },
+		{ CLASS_OTHER, RBPF_EXIT_OTHER, RBPF_EXIT_OTHER, RBPF_EXIT_OTHER },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
+		if (same[i].svm >= 0)
+			ck_assert_int_eq(reason_class(RBPF_ISA_SVM, (uint32_t)same[i].svm),
+					 same[i].class);
+		if (same[i].vmx >= 0)
+			ck_assert_int_eq(reason_class(RBPF_ISA_VMX, (uint32_t)same[i].vmx),
+					 same[i].class);
+		if (same[i].arm >= 0)
+			ck_assert_int_eq(reason_class(RBPF_ISA_ARM, (uint32_t)same[i].arm),
+					 same[i].class);
+	}
+	ck_assert_int_eq(i, CLASS_NR);
+	ck_assert_int_eq(reason_class(99, UINT32_MAX), CLASS_OTHER);
+	ck_assert_str_eq(class_name(CLASS_IRQ_WINDOW), "irq_window");
+	ck_assert_int_le(CLASS_NR, RBPF_CLASSES);
+}
+END_TEST
+
 START_TEST(limits_any_number)
 {
 	uint32_t isa, i;
@@ -82,6 +123,7 @@ int main(void)
 
 	tcase_add_test(core, core_names);
 	tcase_add_test(core, core_unknown);
+	tcase_add_test(core, core_classes);
 	tcase_add_test(core, core_names_are_unique);
 	tcase_add_test(limits, limits_any_number);
 	suite_add_tcase(suite, core);

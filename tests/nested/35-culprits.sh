@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# timeout: 240
+#
+# tests/native/culprits.sh, on this kernel.
+
+# shellcheck source=../native/culprits.sh
+. "$(dirname "$0")/../native/culprits.sh"
