@@ -93,11 +93,10 @@ static void configure(struct kernel *k, const struct capabilities *c, group_set 
 	bpf_program__set_autoattach(s->progs.report_threads, false);
 }
 
+/* MAP_FAILED, or an array as memory. */
 static void *map_array(const struct bpf_map *map, size_t bytes)
 {
-	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
-
-	return p == MAP_FAILED ? NULL : p;
+	return mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
 }
 
 enum status kernel_open(const struct capabilities *c, group_set set, uint32_t n_slots,
@@ -127,11 +126,18 @@ enum status kernel_open(const struct capabilities *c, group_set set, uint32_t n_
 		goto out;
 	}
 	k->slots = map_array(k->skel->maps.slots, slots_bytes(k));
-	if (k->slots && k->skel->rodata->want_reason_latency)
-		k->latency = map_array(k->skel->maps.reason_latency, latency_bytes(k));
-	if (!k->slots || (k->skel->rodata->want_reason_latency && !k->latency)) {
+	if (k->slots == MAP_FAILED) {
+		k->slots = NULL;
 		status = fail("the slots can't be mapped", errno);
 		goto out;
+	}
+	if (k->skel->rodata->want_reason_latency) {
+		k->latency = map_array(k->skel->maps.reason_latency, latency_bytes(k));
+		if (k->latency == MAP_FAILED) {
+			k->latency = NULL;
+			status = fail("the latencies can't be mapped", errno);
+			goto out;
+		}
 	}
 	k->ring = ring_buffer__new(bpf_map__fd(k->skel->maps.records), on_record, k, NULL);
 	if (!k->ring ||

@@ -21,7 +21,7 @@ static struct {
 /* A line of mountinfo: ... mount point (field 5) ... - type source options. */
 static void find_mount(char *line)
 {
-	char *type = strstr(line, " - "), *at = line, *options;
+	char *type = strstr(line, " - "), *at = line, *options, *rest = NULL;
 	int i;
 
 	for (i = 0; i < 4 && at; i++) {
@@ -36,8 +36,8 @@ static void find_mount(char *line)
 		snprintf(mounts.v2, sizeof(mounts.v2), "%s", at);
 	} else if (!strncmp(type, "cgroup ", 7) && !*mounts.v1) {
 		options = strrchr(type, ' ');
-		for (options = options ? strtok(options, " ,\n") : NULL; options;
-		     options = strtok(NULL, " ,\n"))
+		for (options = options ? strtok_r(options, " ,\n", &rest) : NULL; options;
+		     options = strtok_r(NULL, " ,\n", &rest))
 			if (!strcmp(options, "cpu"))
 				snprintf(mounts.v1, sizeof(mounts.v1), "%s", at);
 	}

