@@ -11,6 +11,7 @@
 need jq qemu-system-x86_64 cpio
 
 version=${GROUND#nested-}
+[ "$version" = 6.12 ] || [ -n "${RONDO_TEST_LONG:-}" ] || skip_all "6.12 has it; RONDO_TEST_LONG=1 has it here, too"
 kernel=$(echo "$BUILD/ground/kernel-$version"/boot/vmlinuz-*)
 [ -r "$kernel" ] || skip_all "$kernel is not here"
 
@@ -24,7 +25,10 @@ cat >"$T/root/init" <<'EOF'
 export PATH=/bin:/sbin:/usr/bin:/usr/sbin
 mount -t proc proc /proc
 mount -t devtmpfs dev /dev
-stat() { sleep 2; echo "guest: stat $1"; grep '^cpu[0-9]' /proc/stat | sed 's/^/guest: /'; sleep 3; }
+# So that both have ticks, and account what they were robbed of before.
+tick() { for m in 1 2; do taskset $m sh -c 'i=0; while [ $i -lt 2000 ]; do i=$((i + 1)); done'; done; }
+# Printing makes QEMU's other threads busy on the same CPU: not near the reading.
+stat() { sleep 2; tick; s=$(grep '^cpu[0-9]' /proc/stat | sed 's/^/guest: /'); sleep 3; echo "guest: stat $1"; echo "$s"; sleep 1; }
 echo "guest: up"
 stat idle
 taskset 1 sh -c 'end=$(($(cut -d. -f1 /proc/uptime) + 5)); while [ $(cut -d. -f1 /proc/uptime) -lt $end ]; do :; done' &
@@ -52,17 +56,17 @@ start qemu taskset -c 0 qemu-system-x86_64 -name guest=debian,debug-threads=on -
 	-no-user-config -display none -serial stdio -kernel "$kernel" -initrd "$T/initrd" \
 	-append "console=ttyS0 panic=-1 quiet loglevel=2 tsc=reliable"
 qemu=$pid
-# Noted while it rests, before and after it reads its own figures.
+# A second's begin in the three in which all rest, after the guest's reading and before it says so.
 said()
 {
 	wait_for 240 grep -aq "guest: $1" "$T/qemu.out" ||
 		bail "the guest comes up, works and rests" "$(tail -n 20 "$T/qemu.out" "$T/qemu.err")"
-	sleep 1
+	at=$(($(date +%s) - 1))
 }
 said "stat idle"
-from=$(date +%s)
+from=$at
 said "stat busy"
-to=$(date +%s)
+to=$at
 said "done"
 pass "the guest came up, worked and rests"
 diag "$SECONDS s: the guest is done"
@@ -116,8 +120,9 @@ for v in 0 1; do
 	stolen=$(jq --arg v $v --argjson from "$from" --argjson to "$to" '[.series[] |
 		select(.name == "vcpu_steal_ns" and .labels.vcpu == $v) | .points[] |
 		select(.[0] >= $from * 1e9 and .[0] < $to * 1e9) | .[1]] | add // 0 | round' "$T/all.json")
-	within $((ticks * 10)) $((stolen / 1000000)) 20 \
-		"$who: the guest's own /proc/stat has this steal, in ms, within two ticks"
+	# It accounts steal in its ticks, of which an idle CPU has none: some of it shows later.
+	within $((ticks * 10)) $((stolen / 1000000)) $((stolen / 6000000 + 20)) \
+		"$who: the guest's own /proc/stat has this steal, in ms"
 	ok "$who: it was robbed while both spun" test "$stolen" -gt 500000000
 done
 is "$(jq 'add // 0' <<<"$(by_kind debian)")" \

@@ -116,7 +116,7 @@ boot()
 {
 	local mode=$1 results=$2 seconds=$3
 	shift 3
-	for v in "SRC=$SRC" "BUILD=$BUILD" "GROUND=$ground" "MODE=$mode"; do
+	for v in "SRC=$SRC" "BUILD=$BUILD" "GROUND=$ground" "MODE=$mode" "LONG=${RONDO_TEST_LONG:-}"; do
 		printf "%s='%s'\n" "${v%%=*}" "$(printf %s "${v#*=}" | sed "s/'/'\\\\''/g")"
 	done >"$results/env"
 	# tsc=reliable: with two CPUs the kernel distrusts the emulated (sound) TSC, and every

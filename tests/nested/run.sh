@@ -31,13 +31,7 @@ one()
 	"$here/ground.sh" run "${tests[@]}" | sed -E "s/^((not )?ok [0-9]+ - )/\1$1 /; /^1\.\./d"
 }
 
-# At the same time: each spends most of it waiting.
-out=$(mktemp -d) || exit 1
-trap 'rm -rf "$out"' EXIT
+# One after the other: the kernel measures its clock's speed at boot, and on a loaded machine it is wrong.
 for kernel in ${GROUND_KERNELS:-6.1 6.12}; do
-	one "$kernel" >"$out/$kernel" &
-done
-wait
-for kernel in ${GROUND_KERNELS:-6.1 6.12}; do
-	cat "$out/$kernel"
+	one "$kernel"
 done | awk '/^(not )?ok / { n++; sub(/ok [0-9]+/, "ok " n) } { print } END { print "1.." n + 0 }'
