@@ -150,10 +150,11 @@ SUITES_NATIVE = $(NATIVE:%=native:%)
 SUITES_NESTED = nested:tests/nested/run.sh
 
 .PHONY: unit-tests test-unit test-native test-nested test-bare bench bench-scale bench-vmm fuzz ground-shell
-unit-tests: $(UNIT_BUILT) $(FUZZ_REPLAY)
+# The sanitized collector is what tests/native/soak.sh runs.
+unit-tests: $(UNIT_BUILT) $(FUZZ_REPLAY) $(if $(filter address%,$(SANITIZE)),$(filter $(BPFD),$(ALL)))
 test-native: $(FUZZ_REPLAY)
 
-.PHONY: test-run
+.PHONY: test-run bench-collector soak
 test-run:
 	$(Q)$(RUN) $(SUITES_UNIT) $(if $(SANITIZE),,$(SUITES_ASAN) $(SUITES_TSAN)) $(SUITES_NATIVE) $(SUITES_NESTED)
 
@@ -191,6 +192,14 @@ ground-shell: all ## a shell in the nested ground
 bench: $(CLI) $(if $(HAVE_RRD),$(BENCH_RRD)) ## build and run the benchmarks (BENCH_ARGS="--json DIRECTORY")
 	$(Q)$(CLI) bench $(BENCH_ARGS)
 	$(Q)$(if $(HAVE_RRD),$(BENCH_RRD) $(BENCH_ARGS),echo 'bench: not measured against librrd: librrd-dev is not here' >&2)
+
+bench-collector: all ## measure what rondo-bpfd costs beside perf and bpftrace (root, /dev/kvm; BENCH_ARGS="--json --quick")
+	$(Q)BUILD=$(abspath $(OUT)) tests/bench/collector.sh $(BENCH_ARGS)
+
+# The rest of `make test` has a short form of it.
+soak: all ## ten minutes of churn under the sanitized collector (root, /dev/kvm; RONDO_SOAK_SECONDS)
+	$(Q)$(MAKE) SANITIZE=address$(comma)undefined $(O)/address-undefined/bin/rondo-bpfd
+	$(Q)RONDO_SOAK_SECONDS=$${RONDO_SOAK_SECONDS:-600} $(RUN) native:tests/native/soak.sh
 
 bench-scale: $(CLI) ## measure 200,000 series at 1 Hz for two minutes (BENCH_ARGS="--seconds 600 DIRECTORY")
 	$(Q)$(CLI) bench --scale $(BENCH_ARGS)

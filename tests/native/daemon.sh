@@ -150,6 +150,7 @@ recorded()
 {
 	query 'collector_group_recorded{group="latency"}' '[.series[].points[][1]] | "\(first) \(last)"' max
 }
+# shellcheck disable=SC2016 # evaluated each time
 wait_for 20 eval '[ "$(recorded)" = "1 0" ]'
 is "$(recorded)" "1 0" "and that they are no longer recorded is on record"
 kill -TERM "$collector"

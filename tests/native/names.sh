@@ -34,7 +34,7 @@ if command -v qemu-system-x86_64 >/dev/null; then
 	evil=$'a"b\\c\nd\xff,,e{}'$run
 	start plain qemu-system-x86_64 -name "guest=$run,debug-threads=on" -uuid $uuid -machine pc "${machine[@]}"
 	plain=$pid
-	start evil qemu-system-x86_64 -name "guest=$evil$(printf '%10000s' | tr ' ' y)" -machine pc "${machine[@]}"
+	start evil qemu-system-x86_64 -name "guest=$evil$(head -c 10000 /dev/zero | tr '\0' y)" -machine pc "${machine[@]}"
 	evil_pid=$pid
 	cp "$(command -v qemu-system-x86_64)" "$T/emulator-7"
 	start renamed "$T/emulator-7" -L /usr/share/qemu -L /usr/share/seabios -name "guest=renamed-$run" -machine pc "${machine[@]}"
