@@ -34,6 +34,7 @@ cat >"$T/expected" <<-'END'
 	magic 4 superblock
 	later-superblock 4 superblock
 	unfinished 1 -
+	no-superblock 4 superblock
 	version-2 1 -
 	feature 1 -
 	feature-to-ignore 0 -
