@@ -123,11 +123,16 @@ static void place_cursor(struct tier *tier, uint64_t now, uint64_t target)
 	tier->cursor_slot = 0;
 }
 
-/* What writers may write to from now on, as move() in record.c wants it. */
+/*
+ * What writers may write to from now on, and, before any window of it is written, the next process's:
+ * a window that a kill left half closed takes no more samples.
+ */
 static void set_closed(struct schema *schema, uint64_t until)
 {
 	uint64_t latest = schema->now + schema->max_ahead;
 
+	if (schema->n_tiers > 1)
+		slab_set_closed(&schema->tiers[0], until);
 	store_release(&schema->open_span, 0);
 	store_release(&schema->closed_until, until);
 	store_release(&schema->open_span, latest > until ? latest - until : 0);
@@ -190,10 +195,8 @@ static bool close_tier(struct schema *schema, uint32_t t, uint64_t now, uint64_t
 		if (!close_all(schema, t, budget))
 			return false;
 	slab_set_closed(tier, tier->cursor * tier->interval);
-	if (t == 1) {
+	if (t == 1)
 		set_closed(schema, tier->cursor * tier->interval);
-		slab_set_closed(&schema->tiers[0], tier->cursor * tier->interval);
-	}
 	return true;
 }
 

@@ -96,7 +96,10 @@ static uint64_t begin_tick(const struct schema *schema, const rondo_series *seri
 	return check;
 }
 
-/* A call's change of some lanes of the handle's tick: written to the journal, then made. */
+/*
+ * A call's change of some lanes of the handle's tick: written to the journal, then made.  The journal's
+ * tag is 0 meanwhile, or the last call's change, of another tick, could pass for this tick's.
+ */
 struct change {
 	const struct schema *schema;
 	const rondo_series *series;
@@ -109,11 +112,13 @@ struct change {
 static struct change change_begin(rondo_series *series)
 {
 	const struct schema *schema = schema_of(series);
+	struct disk_journal *journal = journal_of(schema, series->index);
 	uint64_t check = load_relaxed(slot_of_lane(series, check_lane(schema)));
 
 	if (unlikely(check == RONDO_EMPTY))
 		check = begin_tick(schema, series);
-	return (struct change){ schema, series, journal_of(schema, series->index), check, 0, 0 };
+	store_release(&journal->tag, 0);
+	return (struct change){ schema, series, journal, check, 0, 0 };
 }
 
 /* Lanes in ascending order. */
@@ -134,9 +139,9 @@ static inline void change_make(struct change *change)
 	uint64_t check = change->check & CHECK_MASK, lanes = change->lanes;
 	const struct disk_cell *cell = (const void *)((uintptr_t)series->slot & ~(uintptr_t)63);
 
-	store_release(&journal->tag, load_relaxed(&cell->tag));
 	store_release(&journal->what, (uint64_t)(series->slot - cell->v) << JOURNAL_LANES | lanes);
 	store_release(&journal->check, check);
+	store_release(&journal->tag, load_relaxed(&cell->tag));
 	for (unsigned int i = 0; lanes; i++, lanes &= lanes - 1)
 		store_release(slot_of_lane(series, (uint32_t)__builtin_ctzll(lanes)),
 			      load_relaxed(&journal->v[i]));

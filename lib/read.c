@@ -224,39 +224,89 @@ static double sum_of(struct view *view, uint64_t first, uint64_t end)
 	return sum;
 }
 
-/*
- * The total before tick `first`, from which on the ring holds all: that of the window which `first`
- * lies in, or of the next one that has a total, less what was added from `first` up to its end.  If
- * they are not closed yet, the latest total before, and what was added since.  Without any, all of
- * the history is in the ring.  *back: the tick from which on the ring was needed.  False if the writer was
- * so fast that all windows' totals were overtaken while they were looked for.
- */
-static bool total_before(struct view *view, uint32_t slot, uint64_t first, uint64_t *back)
+/* What an upper tier's lane holds for a window, if that is there. */
+static bool window_value(const struct view *upper, uint64_t window, double *value)
 {
-	struct view upper = *view;
-	struct rondo_point point;
-	struct output out = { &point, 1, 0 };
-	uint64_t ratio, window;
+	const struct ring *ring = &upper->ring;
+	unsigned int k = (unsigned int)(window % CELL_TICKS);
+	uint64_t number = window / CELL_TICKS;
+	struct disk_cell copy;
 
-	view_tier(&upper, slot, 1);
-	ratio = upper.tier->ratio;
-	*back = first;
-	read_windows(&upper, first / ratio, UINT64_MAX, &out);
-	if (out.n) {
-		view->total = point.value -
-			      sum_of(view, first, point.ts_ns / view->tier->interval + ratio);
-		if (view->total < 0)
-			view->total = 0; /* the power took windows' totals */
-		return true;
+	if (!cell_read(cell_at(ring->tier, number, ring->lane), ring->generation_bits | number,
+		       false, &copy) ||
+	    !cover_get(copy.tail, k) || !value_known(copy.v[k]))
+		return false;
+	*value = double_of(copy.v[k]);
+	return true;
+}
+
+/*
+ * Where no total is known before: that at the start of the first window that has its own, and its sum; a
+ * window that the power left without is passed over.  False if there is none.
+ */
+static bool total_from_window(struct view *view, const struct view *upper, uint64_t *first)
+{
+	struct view totals = *upper, sums = *upper;
+	uint64_t ratio = upper->tier->ratio, start;
+	struct rondo_point points[64];
+	struct output out = { points, 64, 0 };
+	size_t i = 0;
+	double sum;
+
+	read_windows(&totals, *first / ratio, UINT64_MAX, &out);
+	sums.ring.lane -= (uint32_t)__builtin_popcount(upper->tier->lane_set) - 1;
+	while (i < out.n && !window_value(&sums, points[i].ts_ns / upper->tier->interval, &sum))
+		i++;
+	if (i == out.n)
+		return false;
+	start = points[i].ts_ns / view->tier->interval;
+	*first = *first > start ? *first : start;
+	view->total = points[i].value > sum ? points[i].value - sum : 0;
+	view->total += sum_of(view, start, *first);
+	return true;
+}
+
+/*
+ * The total before tick *first, at view->total: the latest window's before it, and what was added since,
+ * unless the ring may have let go of later ones; or what a later window tells, to whose start *first is
+ * moved up.  False if none does.  *back: the tick from which on the ring was needed.
+ */
+static bool total_before(struct view *view, const struct view *upper, uint64_t *first,
+			 uint64_t *back)
+{
+	uint64_t ratio = upper->tier->ratio, lowest, highest, window;
+
+	if (!ring_latest(&upper->ring, *first / ratio, &window, &view->total) ||
+	    !ring_bounds(&upper->ring, 0, &lowest, &highest) ||
+	    window < ring_start(upper->tier, highest)) {
+		*back = *first;
+		return total_from_window(view, upper, first);
 	}
-	if (ring_latest(&upper.ring, first / ratio, &window, &point.value)) {
-		*back = (window + 1) * ratio;
-		view->total = point.value + sum_of(view, *back, first);
-		return true;
+	*back = (window + 1) * ratio;
+	view->total += sum_of(view, *back, *first);
+	return true;
+}
+
+/*
+ * Ticks first <= t < end, each with the total by then.  Where the power has taken ticks, a window's own
+ * total is higher than that: it counts from the window's end on, so that a total is never told too early.
+ */
+static bool read_summed(struct view *view, const struct view *upper, uint64_t first, uint64_t end,
+			struct output *out)
+{
+	uint64_t ratio = upper->tier->ratio;
+
+	while (first < end) {
+		uint64_t window = first / ratio, stop = (window + 1) * ratio;
+		double total;
+
+		if (!read_windows(view, first, stop < end ? stop : end, out))
+			return false;
+		if (window_value(upper, window, &total) && total > view->total)
+			view->total = total;
+		first = stop;
 	}
-	*back = 0;
-	view->total = sum_of(view, 0, first);
-	return !ring_latest(&upper.ring, UINT64_MAX, &window, &point.value);
+	return true;
 }
 
 /* ---- the calls ---- */
@@ -275,12 +325,18 @@ static uint64_t totals_end(const struct view *view, uint64_t highest)
 	return highest * CELL_TICKS + k;
 }
 
+/* What the ring holds for certain. */
+struct extent {
+	uint64_t first;  /* tick */
+	uint64_t newest; /* cell */
+	bool whole;      /* nothing was there before */
+};
+
 /*
- * The tick from which on the ring holds all, and the newest cell; false if it is empty.  A writer
- * that enters a cell, or was killed while it did, has already emptied the one in its place, whose tag
- * is the last to change.
+ * False if the ring is empty.  A writer that enters a cell, or was killed while it did, has already
+ * emptied the one in its place, whose tag is the last to change.
  */
-static bool totals_start(const struct view *view, uint64_t *tick, uint64_t *newest)
+static bool totals_extent(const struct view *view, struct extent *extent)
 {
 	const struct ring *ring = &view->ring;
 	uint64_t lowest = UINT64_MAX, highest = 0, emptied = 0, rows = view->tier->rows;
@@ -298,36 +354,63 @@ static bool totals_start(const struct view *view, uint64_t *tick, uint64_t *newe
 	}
 	if (lowest == UINT64_MAX)
 		return false;
+	extent->whole = !emptied && highest + 1 < rows + lowest;
 	if (highest + 1 > rows + lowest)
 		lowest = highest + 1 - rows;
-	*tick = (lowest > emptied ? lowest : emptied) * CELL_TICKS;
-	*newest = highest;
+	extent->first = (lowest > emptied ? lowest : emptied) * CELL_TICKS;
+	extent->newest = highest;
 	return true;
 }
 
 /*
- * Totals of the finest tier begin where its ring surely does.  If the writer has meanwhile let go of
- * what they were computed from: once more, and nothing rather than wrong totals if it is that fast.
- * What is recorded during the call comes in the next one, as what lies before it was added up already.
+ * What to tell of ticks first <= t < end, once.  Totals begin with the first whole window that the ring
+ * surely holds; or with the first tick, if nothing was there before, or there is no total yet: then all
+ * that is recorded is in the ring.  False if the output is full.
+ */
+static bool read_totals_once(struct view *view, const struct view *upper,
+			     const struct extent *extent, uint64_t first, uint64_t end,
+			     struct output *out, uint64_t *back)
+{
+	uint64_t ratio = upper->tier->ratio, window, from = extent->first;
+	uint64_t recorded = totals_end(view, extent->newest);
+	bool any = ring_latest(&upper->ring, UINT64_MAX, &window, &view->total);
+
+	if (any && !extent->whole)
+		from = divide_up(from, ratio) * ratio;
+	from = from > first ? from : first;
+	end = end < recorded ? end : recorded;
+	if (!any) {
+		*back = 0;
+		view->total = sum_of(view, 0, from);
+	} else if (!total_before(view, upper, &from, back)) {
+		return true;
+	}
+	return read_summed(view, upper, from, end, out);
+}
+
+/*
+ * If the writer has meanwhile let go of what the totals were computed from: once more, and nothing rather
+ * than wrong totals if it is that fast.  What is recorded during the call comes in the next one, as
+ * what lies before it was added up already.
  */
 static bool read_totals(struct view *view, uint32_t slot, uint64_t first, uint64_t end,
 			struct output *out)
 {
-	uint64_t start, from, back, after, newest, recorded;
+	struct extent extent, after;
+	struct view upper = *view;
 	size_t n = out->n;
-	bool all, found;
 
+	view_tier(&upper, slot, 1);
 	for (int tries = 0; tries < 20; tries++) {
-		if (!totals_start(view, &start, &newest))
+		uint64_t back;
+		bool all;
+
+		if (!totals_extent(view, &extent))
 			return true;
-		recorded = totals_end(view, newest);
-		recorded = recorded < end ? recorded : end;
-		from = start > first ? start : first;
-		found = total_before(view, slot, from, &back);
-		all = read_windows(view, from, recorded, out);
-		if (!totals_start(view, &after, &newest))
+		all = read_totals_once(view, &upper, &extent, first, end, out, &back);
+		if (!totals_extent(view, &after))
 			return true;
-		if (found && after <= (back > start ? back : start))
+		if (after.first <= (back > extent.first ? back : extent.first))
 			return all;
 		out->n = n;
 	}

@@ -266,6 +266,22 @@ static void look_up_total(const struct schema *schema, struct column *column, ui
 }
 
 /*
+ * A window whose total is there, and whose sum the power took: it goes with the total if that is the one
+ * before, and the sum.  If ticks of it are gone, too, the window stays without a sum, for the total
+ * less the sum is what readers take for the total before it.
+ */
+static bool sum_fits(const struct tier *tier, const struct column *column, uint32_t slot,
+		     const struct window_at *at, const struct window *w)
+{
+	const struct ring ring = { tier, column->tag, total_lane(tier, slot), false };
+	double before = 0;
+	uint64_t found;
+
+	ring_latest(&ring, at->window, &found, &before);
+	return before + w->sum == w->total;
+}
+
+/*
  * The counter's total at the end of the window whose cells these are: the latest one, and this window's
  * sum.  The latest is remembered, and looked for after opening.  False for a window before the latest:
  * filling a hole there would make the totals go down.
@@ -281,8 +297,11 @@ static bool total_after(const struct schema *schema, uint32_t slot, const struct
 
 	if (!column->total_window || column->total_window > end)
 		look_up_total(schema, column, slot);
-	if (slot_value(&cells[tier->lanes_each - 1], tag, at->k, &w->total))
+	if (slot_value(&cells[tier->lanes_each - 1], tag, at->k, &w->total)) {
+		if (!slot_present(cells, tag, at->k) && !sum_fits(tier, column, slot, at, w))
+			w->lane_known[LANE_SUM] = 0;
 		return true;
+	}
 	if (at->window < column->total_window)
 		return false;
 	/* the sum may have been stored by an earlier closing whose total was lost; it is the first lane */
@@ -326,20 +345,20 @@ static bool window_present(const struct tier *tier, const struct disk_cell *cell
 	return true;
 }
 
-/* The total's lane is the last, and is written first: a window without the others is done again. */
+/* The total's lane is the last, also to be written: after a kill there is none without its sum. */
 static void window_put(const struct schema *schema, const struct tier *tier,
 		       struct disk_cell *cells, uint64_t tag, unsigned int k, struct window *w)
 {
-	struct disk_cell *cell = cells + tier->lanes_each;
+	struct disk_cell *cell = cells;
 
 	w->lane_known[LANE_TOTAL] = w->has_total ? w->known : 0;
-	for (unsigned int l = LANE_NR; l-- > 0;) {
+	for (unsigned int l = 0; l < LANE_NR; l++) {
 		if (!(tier->lane_set & 1u << l))
 			continue;
-		cell--;
 		if (w->lane_known[l] && !slot_present(cell, tag, k))
 			put(schema, tier, cell, tag, k, bits_of(lane_value(w, (enum lane)l)),
 			    cover_of_ticks(tier, w->lane_known[l]));
+		cell++;
 	}
 }
 

@@ -387,9 +387,14 @@ class Store:
         """Cumulative, of the finest ticks that the ring is sure to hold."""
         finest, upper = series.schema.tiers[:2]
         ratio = series.schema.ticks(upper)
-        windows = self.lane(series, upper, upper.place[TOTAL])
+        totals = {w: v for w, (v, _) in
+                  self.lane(series, upper, upper.place[TOTAL]).items()}
+        sums = self.lane(series, upper, upper.place[SUM])
         ordered = sorted(ticks)
-        first = max(ordered[-1] // 6 + 1 - finest.rows, ordered[0] // 6, 0) * 6
+        cells = self.cells(series, finest, 0)
+        first = max(cells[-1] + 1 - finest.rows, cells[0]) * 6
+        if totals and not cells[-1] + 1 < finest.rows + cells[0]:
+            first = -(-first // ratio) * ratio
 
         def added(begin, end):
             total = 0.0
@@ -398,20 +403,38 @@ class Store:
                     total += ticks[n]
             return total
 
-        after = min((w for w in windows if w >= first // ratio), default=None)
-        before = max((w for w in windows if w < first // ratio), default=None)
-        if after is not None:
-            total = windows[after][0] - added(first, (after + 1) * ratio)
-        elif before is not None:
-            total = windows[before][0] + added((before + 1) * ratio, first)
-        else:
+        before = max((w for w in totals if w < first // ratio), default=None)
+        after = min((w for w in totals if w >= first // ratio and w in sums), default=None)
+        if not totals:
             total = added(0, first)
-        totals = {}
+        elif before is not None and \
+                before >= 6 * (self.cells(series, upper, upper.place[TOTAL])[-1] + 2 - upper.rows):
+            total = totals[before] + added((before + 1) * ratio, first)
+        elif after is not None:
+            first = max(first, after * ratio)
+            total = max(totals[after] - sums[after][0], 0.0) + added(after * ratio, first)
+        else:
+            return {}
+        told = {}
+        end = first // ratio
         for n in ordered:
-            if n >= first:
-                total += ticks[n]
-                totals[n] = total
-        return totals
+            if n < first:
+                continue
+            for window in range(end, n // ratio):
+                total = max(total, totals.get(window, 0.0))
+            end = n // ratio
+            total += ticks[n]
+            told[n] = total
+        return told
+
+    def cells(self, series, tier, lane):
+        """The numbers of the lane's cells, ascending."""
+        slab = self.slabs[series.schema.index][tier.number]
+        found = (slab.cell(row, series.slot * tier.lanes + lane) for row in range(tier.rows))
+        numbers = ((cell[0] >> 42, cell[0] & (1 << 42) - 1, row)
+                   for row, cell in enumerate(found) if cell)
+        return sorted(number for generation, number, row in numbers
+                      if generation == series.generation and number % tier.rows == row)
 
     def histograms(self, series, tier):
         lanes = [self.lane(series, tier, i) for i in range(tier.lanes)]

@@ -60,9 +60,10 @@ struct held {
 	double v[MODEL_VALUES];
 };
 
+/* And what it held before the power was lost: lanes of that time may come back, whole, at the next loss. */
 struct held_counts {
-	uint32_t n;
-	struct counts v[MODEL_VALUES];
+	uint32_t n, n_before;
+	struct counts v[MODEL_VALUES], before[4 * MODEL_VALUES];
 };
 
 /* What was found in a window after a crash: by lane sum, min, max, last; known 0: nothing. */

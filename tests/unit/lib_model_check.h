@@ -164,10 +164,7 @@ static UNUSED void check_window(const struct owner *owner, const struct rondo_po
 		ck_point(lane_possible(owner, tick, lane, point), owner, point, names[lane]);
 }
 
-/*
- * Totals never go down, and never above what was added by then; in the finest tier, where they are
- * computed back from a window's total, never above what was added at all: lost ticks shift them.
- */
+/* Totals never go down, and never above what was added by then. */
 static UNUSED void check_totals(rondo_store *store, const struct owner *owner, uint32_t tier)
 {
 	uint32_t ticks = tier == 0 ? 1 : tier == 1 ? WINDOW_TICKS : COARSE_TICKS, tick = 0;
@@ -176,7 +173,7 @@ static UNUSED void check_totals(rondo_store *store, const struct owner *owner, u
 	double before = 0, most = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		uint32_t end = tier ? tick_of_ns(points[i].ts_ns, ticks) + ticks : MODEL_TICKS;
+		uint32_t end = tick_of_ns(points[i].ts_ns, ticks) + ticks;
 
 		for (; tick < end; tick++)
 			most += owner->s.ever[tick];
@@ -234,19 +231,25 @@ static UNUSED struct counts counts_add(struct counts a, const struct counts *b)
 	return a;
 }
 
-/* Whether some choice of what the ticks i.. of the window have held, added to `sum`, is the histogram. */
+/* The j-th of all states that the tick was ever in. */
+static UNUSED const struct counts *state_of(const struct held_counts *held, uint32_t j)
+{
+	return j < held->n ? &held->v[j] : &held->before[j - held->n];
+}
+
+/* Whether some choice of states of the ticks i.. of the window, added to `sum`, is the histogram. */
 static UNUSED bool window_possible(const struct held_counts *held, int i, struct counts sum,
 				   const struct rondo_histogram *h)
 {
 	if (i == WINDOW_TICKS)
 		return counts_equal(&sum, h);
-	for (uint32_t j = held[i].n; j-- > 0;)
-		if (window_possible(held, i + 1, counts_add(sum, &held[i].v[j]), h))
+	for (uint32_t j = 0; j < held[i].n + held[i].n_before; j++)
+		if (window_possible(held, i + 1, counts_add(sum, state_of(&held[i], j)), h))
 			return true;
 	return window_possible(held, i + 1, sum, h);
 }
 
-/* A tick's histogram is one that it has held, whole; a window's is of such ones, or what was there before. */
+/* A tick's histogram is a state of its own, whole; a window's is of such ones, or what was there before. */
 static UNUSED bool counts_possible(const struct owner *owner, uint32_t tick,
 				   const struct rondo_histogram *h)
 {
@@ -256,8 +259,8 @@ static UNUSED bool counts_possible(const struct owner *owner, uint32_t tick,
 	if (h->tier > 0)
 		return window_possible(held, 0, none, h) ||
 		       counts_equal(&owner->h.found[tick / WINDOW_TICKS].value, h);
-	for (uint32_t j = held->n; j-- > 0;)
-		if (counts_equal(&held->v[j], h))
+	for (uint32_t j = 0; j < held->n + held->n_before; j++)
+		if (counts_equal(state_of(held, j), h))
 			return true;
 	return false;
 }

@@ -335,15 +335,29 @@ static struct counts counts_of(const struct rondo_histogram *h)
 	return (struct counts){ { h->buckets[0], h->buckets[1], h->buckets[2] }, h->sum };
 }
 
+static void leave_behind(struct held_counts *held)
+{
+	for (uint32_t j = 0; j < held->n; j++) {
+		need(held->n_before < LENGTH(held->before),
+		     "more lives than the model has room for");
+		held->before[held->n_before++] = held->v[j];
+	}
+	held->n = 0;
+}
+
 static void adopt_histogram(rondo_store *store, struct owner *owner)
 {
 	struct rondo_histogram h[POINTS];
 	size_t n = read_counts(store, owner->id, 0, h, POINTS);
 
-	memset(&owner->h, 0, sizeof(owner->h));
-	for (size_t i = 0; i < n; i++)
-		owner->h.tick[tick_of_ns(h[i].ts_ns, 1)] =
-			(struct held_counts){ 1, { counts_of(&h[i]) } };
+	for (uint32_t tick = 0; tick < MODEL_TICKS; tick++)
+		leave_behind(&owner->h.tick[tick]);
+	memset(owner->h.found, 0, sizeof(owner->h.found));
+	for (size_t i = 0; i < n; i++) {
+		struct held_counts *held = &owner->h.tick[tick_of_ns(h[i].ts_ns, 1)];
+
+		held->v[held->n++] = counts_of(&h[i]);
+	}
 	n = read_counts(store, owner->id, 1, h, POINTS);
 	for (size_t i = 0; i < n; i++)
 		owner->h.found[tick_of_ns(h[i].ts_ns, WINDOW_TICKS) / WINDOW_TICKS] =
