@@ -146,7 +146,8 @@ b=$(sum b "$thief")
 ok "a: what the hog took ($a ns) is not more than it ran" test "$a" -le $((hog_a + hog_a / 50 + 5000000))
 ok "b: what the hog took ($b ns) is not more than it ran" test "$b" -le $((hog_all + hog_all / 50 + 5000000))
 steal=$(sum a '.name == "vcpu_steal_ns"')
-ok "a: and a good part of its steal" test "$a" -ge $((steal / 5))
+# A spinning vCPU waits whenever the hog runs; but the hog began before, and the VM ended before.
+ok "a: nor a third of that" test "$a" -ge $((hog_a / 3))
 ok "a: b is named as a VM that took some" test "$(sum a \
 	"$by and .labels.culprit_kind == \"vm\" and .labels.culprit == \"b-$$\"")" -gt $((steal / 20))
 ok "b: and a by b" test "$(sum b \
