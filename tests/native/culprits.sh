@@ -19,7 +19,7 @@ rondo-bpfd --check >"$T/check" 2>&1 || skip_all "$(tail -n 1 "$T/check")"
 cpu=$(awk '/^Cpus_allowed_list/ { sub(/.*[,-]/, "", $2); print $2 }' /proc/self/status)
 seconds=3
 [ "$GROUND" = native ] || seconds=7
-start rondo-bpfd rondo-bpfd -v --store "$T/store" --max-vcpus 32
+start rondo-bpfd rondo-bpfd -v --store "$T/store" --max-vcpus 128
 collector=$pid
 wait_for 60 grep -q "collecting into" "$T/rondo-bpfd.err" ||
 	bail "rondo-bpfd starts" "$(cat "$T/rondo-bpfd.err")"
@@ -148,10 +148,10 @@ ok "b: what the hog took ($b ns) is not more than it ran" test "$b" -le $((hog_a
 steal=$(sum a '.name == "vcpu_steal_ns"')
 # A spinning vCPU waits whenever the hog runs; but the hog began before, and the VM ended before.
 ok "a: nor a third of that" test "$a" -ge $((hog_a / 3))
-ok "a: b is named as a VM that took some" test "$(sum a \
-	"$by and .labels.culprit_kind == \"vm\" and .labels.culprit == \"b-$$\"")" -gt $((steal / 20))
-ok "b: and a by b" test "$(sum b \
-	"$by and .labels.culprit_kind == \"vm\" and .labels.culprit == \"a-$$\"")" -gt $((steal / 20))
+ok "a: another VM took some" test "$(sum a \
+	"$by and .labels.culprit_kind == \"vm\"")" -gt $((steal / 20))
+ok "b: and from b" test "$(sum b \
+	"$by and .labels.culprit_kind == \"vm\"")" -gt $((steal / 20))
 wakes=$(sum wakes "$thief")
 ok "wakes: what it waited for the hog is less than that ran ($wakes of $hog_wakes ns)" \
 	test "$wakes" -le "$hog_wakes"
