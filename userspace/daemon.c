@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "capabilities.h"
+#include "clock.h"
 #include "drain.h"
 #include "kernel.h"
 #include "log.h"
@@ -48,14 +49,6 @@ struct daemon {
 	uint64_t modules;
 	int signals;
 };
-
-static uint64_t clock_ns(clockid_t id)
-{
-	struct timespec t;
-
-	clock_gettime(id, &t);
-	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
-}
 
 /* CLOCK_REALTIME - CLOCK_MONOTONIC: of three tries the one whose two monotonic readings are closest. */
 static uint64_t wall_offset(void)

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "capabilities.h"
+#include "clock.h"
 #include "event_text.h"
 #include "events.skel.h"
 #include "filter.h"
@@ -142,14 +143,6 @@ static int on_event(void *ctx, void *data, size_t size)
 	else
 		event_text(stdout, &line);
 	return 0;
-}
-
-static uint64_t clock_ns(clockid_t id)
-{
-	struct timespec t;
-
-	clock_gettime(id, &t);
-	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
 static enum status open_events(struct events *e, const struct capabilities *c)

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "budget.h"
+#include "clock.h"
 #include "log.h"
 
 #define ROSTER_MAX 4096
@@ -127,14 +128,6 @@ static void register_info(struct vm *vm, struct store *s)
 	add_label(&def, "pod", vm->id.pod);
 	add_label(&def, "cgroup", fitting(&def, vm->id.cgroup));
 	vm->info = store_series(s, GROUP_INFO, &def);
-}
-
-static uint64_t clock_ns(clockid_t id)
-{
-	struct timespec t;
-
-	clock_gettime(id, &t);
-	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
 void info_begin(struct vm *vm, struct roster *r, struct store *s, uint64_t wall_ns)
