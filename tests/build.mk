@@ -165,9 +165,9 @@ test-tsan: ## the suites with threads, under ThreadSanitizer (part of make test)
 	$(Q)$(MAKE) SANITIZE=thread tsan-tests
 	$(Q)$(RUN) $(SUITES_TSAN)
 
-test-full: unit-tests ## the long forms: 10,000 kills, 100,000 power losses, 10^8 reads, ... (about an hour)
+test-full: all unit-tests ## the long forms: 10,000 kills, 100,000 power losses, 10^8 reads, ... (about an hour)
 	$(Q)$(if $(shell command -v $(CLANG)),$(MAKE) $(FUZZ))
-	$(Q)$(RUN) $(SUITES_LONG)
+	$(Q)RONDO_TEST_LONG=1 BOOT_TIMEOUT=1200 $(RUN) $(SUITES_LONG) $(SUITES_NESTED)
 
 test-unit: unit-tests ## build and run the unit tests only
 	$(Q)$(RUN) $(SUITES_UNIT)
