@@ -28,13 +28,15 @@ static void learn(const struct schema *schema, uint32_t slot)
 static void extent(const struct schema *schema, uint32_t slot, uint64_t *first, uint64_t *end)
 {
 	const struct column *column = &schema->columns[slot];
-	uint64_t newest;
+	uint64_t newest, highest;
 
 	if (!column->learned)
 		learn(schema, slot);
 	*first = load_relaxed(&column->first);
 	newest = newest_cell(schema, slot);
+	highest = load_relaxed(&column->highest);
 	*first = *first < column->old_first ? *first : column->old_first;
+	newest = newest > highest ? newest : highest;
 	newest = newest > column->old_newest ? newest : column->old_newest;
 	*end = newest + CELL_TICKS * schema->tiers[0].interval;
 }

@@ -84,14 +84,15 @@ struct tier {
 };
 
 /*
- * What only the writing process knows of a series slot, beside its handle.  The first cache line is
- * the series' writer's, but for tag and retired_at; the second is the control calls', under the lock.
+ * What only the writing process knows of a series slot, beside its handle: first what is the series'
+ * writer's, but for tag and retired_at; then what is the control calls', under the lock.
  */
 struct column {
 	uint64_t tag;        /* generation << CELL_BITS; 0: slot not in use */
 	uint64_t retired_at; /* 0: live */
 	uint64_t first;      /* start of the lowest cell entered since open */
 	uint64_t newest;     /* start of the highest one, but for the handle's; see newest_cell() */
+	uint64_t highest;    /* the same, but a step back of the clock doesn't take it down */
 	uint64_t
 		sought; /* the cell that the handle was last moved to, before it went on by itself */
 	double reading;              /* the last of rondo_record_total(); negative: none yet */

@@ -61,6 +61,8 @@ static void note_cell(const struct schema *schema, uint32_t slot, uint64_t start
 
 	if (start < column->first)
 		store_relaxed(&column->first, start);
+	if (newest > column->highest)
+		store_relaxed(&column->highest, newest);
 	if (start > newest || column->steps_back != steps_back)
 		newest = start;
 	store_relaxed(&column->newest, newest);

@@ -259,6 +259,28 @@ START_TEST(core_nobody_consolidates_for_an_hour)
 }
 END_TEST
 
+/*
+ * A step back of less than the grace, and one late sample in the cell before: if those are the series'
+ * last ones, the window that had begun by then is closed all the same.
+ */
+START_TEST(limits_a_series_ends_as_the_clock_steps_back)
+{
+	uint64_t border = (T0 / (30 * SEC) + 2) * 30 * SEC; /* of cells, and of windows */
+
+	begin("ends", 0, 0);
+	consolidate(store, border);
+	ck_ok(sample(border, 3));
+	consolidate(store, border + SEC);
+	consolidate(store, border - SEC);
+	ck_ok(sample(border - SEC, 2));
+	for (uint64_t t = 0; t < 120; t++)
+		consolidate(store, border + t * SEC);
+	check_windows(1, 10 * SEC, border - 10 * SEC, border + 110 * SEC);
+	check_windows(2, 60 * SEC, border - 60 * SEC, border + 60 * SEC);
+	end("ends");
+}
+END_TEST
+
 /* max_ahead and grace are the schema's: what is accepted is what they say, to the nanosecond. */
 START_TEST(limits_the_caller_chooses_how_far)
 {
@@ -292,6 +314,7 @@ int main(void)
 		{ core_ntp_steps_of_a_minute, 'C' },
 		{ core_suspend, 'C' },
 		{ core_nobody_consolidates_for_an_hour, 'C' },
+		{ limits_a_series_ends_as_the_clock_steps_back, 'L' },
 		{ limits_the_caller_chooses_how_far, 'L' },
 	};
 
