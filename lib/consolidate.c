@@ -176,7 +176,8 @@ static bool close_all(struct schema *schema, uint32_t t, uint64_t *budget)
 			continue;
 		}
 		extent(schema, slot, &first, &end);
-		if (start < end && start + tier->interval > first)
+		/* the coarser tiers' sources reach back further than the finest ring */
+		if (start < end && (t > 1 || start + tier->interval > first))
 			window_close(schema, t, slot, &at);
 	}
 	tier->cursor_slot = 0;

@@ -485,6 +485,46 @@ START_TEST(limits_consolidated_too_late)
 }
 END_TEST
 
+/*
+ * All that the finest ring holds at opening lies after a window of the third tier that is not due yet;
+ * what the second tier holds of it belongs there all the same.
+ */
+START_TEST(limits_reopened_within_a_window_that_the_finest_ring_has_left)
+{
+	static const struct rondo_tier tiers[] = {
+		{ .interval_ns = SEC, .retention_ns = 12 * SEC },
+		{ .interval_ns = 2 * SEC, .retention_ns = 240 * SEC, .functions = ALL_FUNCTIONS },
+		{ .interval_ns = 60 * SEC, .retention_ns = 600 * SEC, .functions = ALL_FUNCTIONS },
+	};
+	struct rondo_schema schema = schema_of_tiers("sparse", tiers, 3, 1);
+	uint64_t base = T0 / (60 * SEC) * (60 * SEC);
+	rondo_store *store;
+	rondo_series *c;
+	rondo_id id;
+
+	schema.xff = 0.99;
+	store = create(in_scratch("sparse"), &schema, 1);
+	c = counter(store, "c");
+	consolidate(store, base + 48 * SEC);
+	ck_ok(rondo_add(c, base + 48 * SEC, 5));
+	consolidate(store, base + 65 * SEC);
+	ck_ok(rondo_add(c, base + 66 * SEC, 7)); /* three cells later: in the same place */
+	ck_ok(rondo_store_close(store));
+
+	store = reopen(in_scratch("sparse"), 0);
+	for (uint64_t t = 65; t < 140; t++)
+		consolidate(store, base + t * SEC);
+	id = id_of_name(store, "c");
+	ck_absent(store, id, 0, RONDO_FN_SUM, base + 48 * SEC);
+	ck_value(store, id, 1, RONDO_FN_SUM, base + 48 * SEC, 5);
+	ck_value(store, id, 2, RONDO_FN_SUM, base, 5);
+	ck_value(store, id, 2, RONDO_FN_TOTAL, base, 5);
+	ck_value(store, id, 2, RONDO_FN_SUM, base + 60 * SEC, 7);
+	ck_value(store, id, 2, RONDO_FN_TOTAL, base + 60 * SEC, 12);
+	ck_ok(rondo_store_close(store));
+}
+END_TEST
+
 /* A budget that the first schema uses up: the second one's series may still be recorded. */
 START_TEST(errors_small_budget_left_the_second_schema_behind)
 {
@@ -536,6 +576,7 @@ int main(void)
 		{ core_consolidated_with_small_budgets, 'C' },
 		{ core_consolidated_after_reopening, 'C' },
 		{ limits_consolidated_too_late, 'L' },
+		{ limits_reopened_within_a_window_that_the_finest_ring_has_left, 'L' },
 		{ errors_small_budget_left_the_second_schema_behind, 'E' },
 		{ errors_of_arguments, 'E' },
 	};
