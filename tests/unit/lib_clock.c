@@ -281,6 +281,34 @@ START_TEST(limits_a_series_ends_as_the_clock_steps_back)
 }
 END_TEST
 
+/*
+ * The store was left and opened again, by a clock that is ahead of what consolidate() is told then; the
+ * writer goes on in the cell that is there, enters the next one, and takes a late sample for the one before.
+ */
+START_TEST(limits_a_late_sample_after_reopening)
+{
+	uint64_t border = (T0 / (30 * SEC) + 2) * 30 * SEC;
+
+	begin("reopened", 0, 0);
+	consolidate(store, border);
+	ck_ok(sample(border, 1));
+	ck_ok(rondo_store_close(store));
+	store = reopen(in_scratch("reopened"), 0);
+	consolidate(store, border + SEC);
+	c = counter(store, "c_total");
+	g = gauge(store, "g");
+	ck_ok(sample(border + 2 * SEC, 2));
+	ck_ok(sample(border + 6 * SEC, 3));
+	ck_ok(sample(border + 10 * SEC, 4));
+	ck_ok(sample(border - SEC, 5));
+	for (uint64_t t = 0; t < 120; t++)
+		consolidate(store, border + t * SEC);
+	check_windows(1, 10 * SEC, border - 10 * SEC, border + 110 * SEC);
+	check_windows(2, 60 * SEC, border - 60 * SEC, border + 60 * SEC);
+	end("reopened");
+}
+END_TEST
+
 /* max_ahead and grace are the schema's: what is accepted is what they say, to the nanosecond. */
 START_TEST(limits_the_caller_chooses_how_far)
 {
@@ -315,6 +343,7 @@ int main(void)
 		{ core_suspend, 'C' },
 		{ core_nobody_consolidates_for_an_hour, 'C' },
 		{ limits_a_series_ends_as_the_clock_steps_back, 'L' },
+		{ limits_a_late_sample_after_reopening, 'L' },
 		{ limits_the_caller_chooses_how_far, 'L' },
 	};
 
