@@ -7,7 +7,7 @@
 
 /*
  * Handlers for what a bug or the outside may end us with, but for SIGKILL, which nobody can handle.
- * A SIGBUS in the store's mappings is the store's failure only.
+ * A SIGBUS in the store's mappings is the store's failure only.  Before any thread is made.
  */
 void fatal_init(void);
 

@@ -7,7 +7,6 @@
  */
 #include "recorder.h"
 
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -170,15 +169,6 @@ static void retire_dead(struct recorder *r, uint64_t before)
 	rondo_iter_end(iter);
 }
 
-/* A file that was cut, or a disk that fails, under a mapping: the store ends, the guest does not. */
-static void on_sigbus(int number, siginfo_t *info, void *context)
-{
-	(void)context;
-	if (rondo_sigbus_fixup(info->si_addr))
-		return;
-	signal(number, SIG_DFL); /* and again, on return */
-}
-
 static void set_offset(struct recorder *r)
 {
 	atomic_store_explicit(&r->utc_offset, clock_utc() - clock_monotonic(),
@@ -188,7 +178,6 @@ static void set_offset(struct recorder *r)
 
 void recorder_open(struct recorder *r, const char *path, struct metrics *metrics)
 {
-	const struct sigaction action = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO };
 	uint64_t before = clock_utc();
 	char detail[200] = "";
 	size_t i;
@@ -203,7 +192,6 @@ void recorder_open(struct recorder *r, const char *path, struct metrics *metrics
 			*detail ? detail : rondo_strerror(rc));
 		return;
 	}
-	sigaction(SIGBUS, &action, NULL);
 	retire_dead(r, before);
 	for (i = 0; i < metrics->n; i++)
 		if (!metrics->all[i].rare && !metrics->all[i].unsaved)

@@ -4,7 +4,7 @@
  *
  * Each vCPU's thread records its own exits, as they happen; the maintenance tick records what is
  * sampled, and is the only writer of that.  Nothing here stops a guest: where the store fails there
- * is one warning, and the VM runs on without recording.
+ * is one warning, and the VM runs on without recording.  A SIGBUS in its files is fatal.c's to handle.
  */
 #ifndef RONDO_VMM_RECORDER_H
 #define RONDO_VMM_RECORDER_H

@@ -55,6 +55,7 @@ static const struct rule common[] = {
 	CALL(write),
 	CALL(clock_gettime), /* where it isn't the vDSO's */
 	CALL(rt_sigreturn),
+	CALL(rt_sigaction), /* fatal.c: the signal's own effect again */
 	CALL(rt_sigprocmask),
 	CALL(restart_syscall),
 	CALL(sched_yield),
@@ -107,7 +108,6 @@ static const struct rule main_thread[] = {
 	CALL(fdatasync),
 	CALL(msync),
 	CALL(clock_nanosleep),
-	CALL(rt_sigaction),
 	CALL(epoll_ctl), /* the API's end: its thread has gone */
 	CALL(shutdown),
 	CALL(unlink), /* its socket; as nobody it can't do more */

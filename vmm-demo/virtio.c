@@ -169,7 +169,7 @@ static void write_register(struct virtio *v, uint64_t offset, uint32_t value)
 		v->queue_select = value;
 		break;
 	case VIRTIO_MMIO_QUEUE_NOTIFY:
-		/* Only what the doorbell didn't match comes here: a queue that there is not. */
+		/* In KVM vm_doorbell() takes this write before it gets here. */
 		if (!value && write(v->bell_fd, &one, sizeof(one)) < 0)
 			break;
 		break;

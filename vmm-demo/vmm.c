@@ -16,7 +16,6 @@
 #include <unistd.h>
 #include "clock.h"
 #include "control.h"
-#include "fatal.h"
 #include "kvmstats.h"
 #include "sandbox.h"
 #include "vcpu_run.h"
@@ -194,7 +193,6 @@ int vmm_run(struct vmm *m)
 
 	if (start_metrics(m) || start_api(m))
 		return -1;
-	fatal_init(); /* again: a store's own handler knows of no terminal */
 	for (i = 0; i < m->n_vcpus; i++)
 		if (vcpu_start(&m->vcpus[i]))
 			return -1;

@@ -266,6 +266,16 @@ sleep 0.3
 kill -INT $pid
 finish $pid 3
 is "$?" 130 "SIGINT in a spinning guest ends it at once"
+# One that nobody waits for, to a thread in its sandbox, as a fault in it would be.
+for how in SEGV:139 BUS:135 ABRT:134 ALRM:142 RTMAX:192; do
+	start fatal rondo-vmm --guest spin --duration 1000
+	wait_for 10 grep -sqx vcpu0 /proc/"$pid"/task/*/comm
+	sleep 0.2
+	thread=$(grep -lx vcpu0 /proc/"$pid"/task/*/comm | cut -d/ -f5)
+	kill -"${how%:*}" "$thread"
+	finish "$pid" 10 2>/dev/null
+	is "$?/$(cat "$T/fatal.err")" "${how#*:}/" "SIG${how%:*} to a vCPU's thread ends the VM as that signal"
+done
 out=$(rondo-vmm --pin 1023 2>&1)
 is "$?" 1 "a CPU that isn't there is an error"
 is "$(echo "$out" | wc -l)" 1 "of one line"

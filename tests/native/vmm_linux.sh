@@ -125,7 +125,7 @@ except termios.error:
     after = 'gone'
 print(raw, after, os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status))
 PY
-for how in keys:143 SIGTERM:143 SIGHUP:129 SIGSEGV:11 SIGABRT:6 SIGQUIT:3; do
+for how in keys:143 SIGTERM:143 SIGHUP:129 SIGSEGV:11 SIGABRT:6 SIGQUIT:3 SIGALRM:14 SIGRTMIN:34; do
 	is "$(timeout 40 python3 "$T/terminal.py" "$T/loop" "${how%%:*}" 2>&1)" "True True ${how#*:}" \
 		"a terminal is itself again after ${how%%:*}"
 done

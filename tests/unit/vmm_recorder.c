@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "fatal.h"
 #include "recorder.h"
 
 #define VCPUS_MAX 16
@@ -373,6 +374,7 @@ START_TEST(errors_cut)
 {
 	char text[2000], command[160];
 
+	fatal_init();
 	begin(path, "vm", 1);
 	left(0, clock_monotonic(), KVM_EXIT_IO, 1, 0);
 	capture();
