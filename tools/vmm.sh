@@ -29,7 +29,7 @@ check_kvm()
 run()
 {
 	case " $* " in
-	*" --kernel "* | *" --guest "*) exec rondo-vmm "$@" ;;
+	*" --kernel"[\ =]* | *" --guest"[\ =]*) exec rondo-vmm "$@" ;;
 	esac
 	[ -r "$guest/vmlinuz" ] || { echo "vmm-run: $guest is not here: make vmm-guest" >&2; exit 1; }
 	exec rondo-vmm --kernel "$guest/vmlinuz" --initrd "$guest/initrd" --disk "$guest/disk" "$@"

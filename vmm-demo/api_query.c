@@ -22,7 +22,8 @@ struct query {
 	const char *series;
 	struct rondo_range range;
 	uint64_t points;
-	bool any; /* a stretch was written */
+	bool any;                 /* a stretch was written */
+	uint64_t found, left_out; /* series; those of them that lack the tier or function */
 };
 
 __attribute__((format(printf, 2, 3))) static int bad(struct answer *a, const char *format, ...)
@@ -177,7 +178,7 @@ static int read_block(struct query *q, const struct rondo_series_info *info,
 	return rc;
 }
 
-/* 0, or an error of librondo's.  A series that lacks the tier or function is left out. */
+/* 0, or an error of librondo's. */
 static int write_series(struct query *q, const struct rondo_series_info *info,
 			const struct rondo_schema *schema, struct block *b)
 {
@@ -215,7 +216,12 @@ static int write_series(struct query *q, const struct rondo_series_info *info,
 	} while (b->n == BLOCK && q->points <= POINTS_MAX &&
 		 (!range.end_ns || range.start_ns < range.end_ns));
 	fputs(tier == RONDO_TIER_AUTO ? "" : "]}", out);
-	return rc == RONDO_E_NOT_FOUND || rc == RONDO_E_KIND ? 0 : rc;
+	q->found++;
+	if (rc == RONDO_E_NOT_FOUND || rc == RONDO_E_KIND) {
+		q->left_out++;
+		return 0;
+	}
+	return rc;
 }
 
 static int write_all(struct query *q, rondo_iter *iter)
@@ -265,6 +271,8 @@ int answer_query(struct answer *a)
 			   "that is more than %d points; narrow series, start, end, or take a "
 			   "coarser tier",
 			   POINTS_MAX);
+	if (!rc && q.found && q.left_out == q.found)
+		return bad(a, "none of the series has that tier, or that function");
 	if (!rc)
 		return 200;
 	snprintf(a->error, sizeof(a->error), "the store: %s", rondo_strerror(rc));

@@ -389,6 +389,7 @@ void options_usage(FILE *out)
 		}
 	}
 	fputs("\nExit status: 0 the guest came to its end; 1 it or the VMM failed; 2 bad usage;\n"
-	      "3 the guest rebooted; 4 its kernel panicked; 5 triple fault; 128+N ended by signal N.\n",
+	      "3 the guest rebooted; 4 its kernel panicked; 5 triple fault; 159 the sandbox refused\n"
+	      "a system call; 128+N ended by signal N.\n",
 	      out);
 }

@@ -187,8 +187,11 @@ void recorder_open(struct recorder *r, const char *path, struct metrics *metrics
 	set_offset(r);
 	rc = open_store(r, detail, sizeof(detail));
 	if (rc) {
+		bool named = !strncmp(detail, path, strlen(path));
+
 		r->store = NULL;
-		problem(r, RECORDER_FAILED, "store %s: %s", path,
+		/* Some details begin with the path. */
+		problem(r, RECORDER_FAILED, "store %s%s%s", named ? "" : path, named ? "" : ": ",
 			*detail ? detail : rondo_strerror(rc));
 		return;
 	}

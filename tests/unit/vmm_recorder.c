@@ -320,6 +320,7 @@ START_TEST(errors_unusable)
 {
 	char text[2000], file[96];
 	const char *const places[] = { "/nonexistent/store", path, file };
+	char begins[128];
 	struct metrics held;
 	struct recorder holder;
 	int i;
@@ -336,7 +337,9 @@ START_TEST(errors_unusable)
 		left(0, clock_monotonic(), 15, 1, 5);
 		recorder_tick(&recorder);
 		recorder_finish(&recorder);
-		ck_assert_ptr_nonnull(strstr(recorder.problem, places[i]));
+		snprintf(begins, sizeof(begins), "store %s: ", places[i]);
+		ck_assert(!strncmp(recorder.problem, begins, strlen(begins)));
+		ck_assert(strncmp(recorder.problem + strlen(begins), places[i], strlen(places[i])));
 		end();
 	}
 	ck_assert_int_eq(captured(text), 3);
