@@ -49,11 +49,12 @@ $(OUT)/obj/vmm-demo/guests/%.o: vmm-demo/guests/%.S Makefile
 # Working with it, here or, with REMOTE=user@host, there. ARGS are rondo-vmm's options.
 VMM_TARGETS := vmm-guest vmm-run vmm-demo vmm-check-kvm vmm-test vmm-bench
 .PHONY: $(VMM_TARGETS) vmm-sync vmm-shell vmm-ssh
-export ARGS CMD BENCH_SECONDS VMM_BENCH_ARGS
+VMM_VARS := ARGS BENCH_SECONDS VMM_BENCH_ARGS GROUND_KERNEL VMM_KERNEL
+export CMD $(VMM_VARS)
 ifneq ($(REMOTE),)
 export REMOTE REMOTE_DIR REMOTE_SSH
 $(VMM_TARGETS):
-	$(Q)BUILD=$(abspath $(OUT)) tools/remote.sh make $@ $(foreach v,ARGS BENCH_SECONDS VMM_BENCH_ARGS,$(if $($v),$v="$$$v"))
+	$(Q)BUILD=$(abspath $(OUT)) tools/remote.sh make $@ $(foreach v,$(VMM_VARS),$(if $($v),$v="$$$v"))
 vmm-sync vmm-shell vmm-ssh:
 	$(Q)BUILD=$(abspath $(OUT)) tools/remote.sh $(@:vmm-%=%) $(if $(filter vmm-ssh,$@),"$$CMD")
 else

@@ -82,6 +82,11 @@ if [ -w /dev/kvm ]; then
 else
 	skip "vmm-run there" "/dev/kvm is not here, or not ours"
 fi
+if command -v busybox >/dev/null && command -v cpio >/dev/null; then
+	ok "vmm-guest takes another kernel there" grep -q "$T/no-kernel" <<<"$(remote vmm-guest VMM_KERNEL="$T/no-kernel" 2>&1)"
+else
+	skip "vmm-guest takes another kernel there" "busybox or cpio is not here"
+fi
 REMOTE=-oProxyCommand=touch\ $T/evil remote vmm-sync >/dev/null 2>&1
 ok "a host that is an option is refused" test ! -e "$T/evil"
 out=$(REMOTE_SSH="${REMOTE_SSH/-p $port/-p 1}" make -s -C "$SRC" "O=$BUILD" "REMOTE=$REMOTE" vmm-run 2>&1)
