@@ -150,6 +150,10 @@ no_store()
 		1/1 "$1: one warning"
 }
 no_store "a store without a parent" "$T/absent/store"
+limit=$(ulimit -Sf)
+ulimit -Sf 128
+no_store "a limit on files' sizes" "$T/limited"
+ulimit -Sf "$limit"
 touch "$T/file"
 no_store "a file in the store's place" "$T/file"
 start holder rondo-vmm --guest hlt=1 --linger 100 --store "$store" --name steal
