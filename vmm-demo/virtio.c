@@ -16,6 +16,9 @@
 #define MAGIC  0x74726976 /* "virt" */
 #define VENDOR 0x4f444e52 /* "RNDO" */
 
+/* So often a guest that resets the device and lies anew is told of: our log is not its to fill. */
+#define LIES_TOLD 10
+
 static void interrupt(struct virtio *v, uint32_t cause)
 {
 	const uint64_t one = 1;
@@ -31,8 +34,10 @@ static void give_up(struct virtio *v)
 {
 	if (v->status & VIRTIO_CONFIG_S_NEEDS_RESET)
 		return;
-	fprintf(stderr, "rondo-vmm: warning: %s stops: the guest's queue lies: %s\n", v->kind->name,
-		v->queue.error);
+	if (v->lies_told < LIES_TOLD)
+		fprintf(stderr, "rondo-vmm: warning: %s stops: the guest's queue lies: %s%s\n",
+			v->kind->name, v->queue.error,
+			++v->lies_told == LIES_TOLD ? " (the last time that this is said)" : "");
 	v->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
 	if (v->status & VIRTIO_CONFIG_S_DRIVER_OK)
 		interrupt(v, VIRTIO_MMIO_INT_CONFIG);

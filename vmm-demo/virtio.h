@@ -44,6 +44,7 @@ struct virtio {
 	uint32_t queue_select;
 	struct virtqueue queue;
 	struct virtqueue_chain chain; /* the request that is being served */
+	unsigned int lies_told;       /* warnings about the queue */
 
 	_Atomic uint32_t
 		interrupt; /* VIRTIO_MMIO_INT_*: no lock, as a vCPU must not wait for I/O */

@@ -7,6 +7,7 @@
 #include <linux/serial_reg.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -272,6 +273,29 @@ START_TEST(core_virtio)
 }
 END_TEST
 
+/* A guest that lies again and again doesn't fill our log. */
+START_TEST(limits_lies)
+{
+	int kept = dup(STDERR_FILENO), lines = 0, c, i;
+	FILE *said = tmpfile();
+
+	ck_assert_ptr_nonnull(said);
+	ck_assert_int_ge(dup2(fileno(said), STDERR_FILENO), 0);
+	negotiate(0, 1);
+	for (i = 0; i < 101; i++) {
+		make_queue((uint32_t)vm.memory_size - 4);
+		vput(VIRTIO_MMIO_STATUS, 0);
+	}
+	dup2(kept, STDERR_FILENO);
+	close(kept);
+	rewind(said);
+	while ((c = getc(said)) != EOF)
+		lines += c == '\n';
+	fclose(said);
+	ck_assert_int_eq(lines, 10);
+}
+END_TEST
+
 START_TEST(errors_virtio)
 {
 	ck_assert(!negotiate(1 << 9, 0));  /* an old driver */
@@ -364,6 +388,7 @@ int main(void)
 	tcase_add_test(core, core_virtio);
 	tcase_add_test(core, core_acpi);
 	tcase_add_test(limit, limits_serial_full);
+	tcase_add_test(limit, limits_lies);
 	tcase_add_test(wrong, errors_virtio);
 	suite_add_tcase(suite, core);
 	suite_add_tcase(suite, limit);
