@@ -234,14 +234,19 @@ static __attribute__((noinline)) uint64_t *far_slot(rondo_series *series, uint64
 
 /* ---- recording ---- */
 
-/* Points a histogram's handle, whose slot is the tick's, at the tick of ts_ns. */
+/*
+ * Points a histogram's handle, whose slot is the tick's, at the tick of ts_ns.  Writes to it only if it is
+ * another tick: its neighbour's writer may be at work in the same cache line.
+ */
 int series_tick(rondo_series *series, uint64_t ts_ns)
 {
 	uint64_t tick = rondo_tick_(series, ts_ns), *slot;
 	int err = 0;
 
 	if (likely(tick < CELL_TICKS && open_kind(series))) {
-		series->slot = &cell_of(series, RONDO_HISTOGRAM)->v[tick];
+		slot = &cell_of(series, RONDO_HISTOGRAM)->v[tick];
+		if (series->slot != slot)
+			series->slot = slot;
 		return 0;
 	}
 	slot = enter_next(series, ts_ns, RONDO_HISTOGRAM, schema_of(series)->end);
@@ -318,11 +323,11 @@ RONDO_API int rondo_record_total(rondo_series *series, uint64_t ts_ns, double to
 	double last = column->reading;
 	int err;
 
+	if (series->kind != RONDO_COUNTER)
+		return series_refuse(series, RONDO_E_KIND);
 	if (!(total >= 0 && total <= RONDO_ADD_MAX))
 		return series_refuse(series, RONDO_E_VALUE);
 	if (last < 0) {
-		if (series->kind != RONDO_COUNTER)
-			return series_refuse(series, RONDO_E_KIND);
 		column->reading = total;
 		return 0;
 	}

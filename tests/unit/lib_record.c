@@ -98,6 +98,7 @@ START_TEST(core_cumulative_readings)
 	ck_err(rondo_record_total(c, T0 + 4 * SEC, -1), RONDO_E_VALUE);
 	ck_err(rondo_record_total(c, T0 + 4 * SEC, NAN), RONDO_E_VALUE);
 	ck_err(rondo_record_total(gauge(store, "g"), T0, 1), RONDO_E_KIND);
+	ck_err(rondo_record_total(gauge(store, "g"), T0, NAN), RONDO_E_KIND);
 	ck_ok(rondo_store_close(store));
 }
 END_TEST
