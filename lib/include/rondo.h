@@ -38,7 +38,7 @@
  *   it to another thread needs a happens-before (a mutex, a join), nothing else.  Different series
  *   never share a cell, so any number of threads may record at once.
  * - Two series of one store share no cache line that recording writes, other than that of two
- *   neighbouring handles, which are written once every six ticks.
+ *   neighbouring handles, which are written once every six ticks, a histogram's once a tick.
  * - One writing process per store (an OFD lock on its directory file, released by the kernel when
  *   the process ends).  A second one, or a second open for writing in the same process, gets
  *   RONDO_E_LOCKED.  Any number of processes may open it read-only meanwhile.
@@ -60,8 +60,8 @@
  *   open, iteration and consolidate check the file's size first.  An application may call
  *   rondo_sigbus_fixup() from its own handler: then the calls end with RONDO_E_FAILED instead.
  * - Clock steps: a timestamp more than max_ahead after the last known now is refused
- *   (RONDO_E_FUTURE), but for the rest of a series' current six ticks and the six after them, if these
- *   begin before; one whose window has been closed or whose cell is gone is refused
+ *   (RONDO_E_FUTURE), but for the rest of a series' current six ticks and the six after them, if
+ *   these begin before; one whose window has been closed or whose cell is gone is refused
  *   (RONDO_E_TOO_OLD).  "The last known now" is what rondo_consolidate() was last told, upwards and
  *   downwards, and each series' own newest tick.
  *
@@ -323,7 +323,8 @@ struct rondo_open_opts {
  * directory without a complete superblock is not a store, and is completed by the next CREATE.  It
  * takes the disk space of all files at once, so no later call can run out of it.  Opening for
  * writing allocates about 190 bytes of memory for each of max_series, all that recording will ever
- * use; for reading it is 8.  opts may be NULL: an existing store, for writing.  *store is the caller's, to be closed.
+ * use; for reading it is 8.  opts may be NULL: an existing store, for writing.  *store is the
+ * caller's, to be closed.
  * RONDO_E_NOT_FOUND, _EXISTS, _LOCKED, _CORRUPT, _VERSION, _ENDIAN, _NO_SPACE, _SCHEMA, _SELECTOR,
  * _NOMEM, _IO, _INVALID (READ_ONLY with CREATE or TIMED, too).
  */
@@ -401,8 +402,8 @@ struct rondo_migrate_opts {
  * Writes all series of a store into a new one of other schemas in directory `path`, which must not
  * have one, durably: other retentions, tiers, functions, selectors, max_series.  What fits is
  * carried over: series that a schema takes, tiers of the same interval over the same finest
- * interval, what the new retention holds.  What is new there (a tier, a function) is computed as far
- * as the finer tiers reach back.  All else is dropped, counted in *report and told to
+ * interval, what the new retention holds.  What is new there (a tier, a function) is computed as
+ * far as the finer tiers reach back.  All else is dropped, counted in *report and told to
  * opts->dropped.  The source may be open read-only and be written meanwhile: the copy is consistent
  * per cell and for all closed windows; to go on recording without a gap, stop the writer first.
  * opts and report may be NULL; set their sizes.  Takes the time and the memory of a store of that
@@ -491,8 +492,8 @@ struct rondo_verify_opts {
  * Checks all of a store that is checksummed or said twice: both superblock copies, schemas, file
  * sizes, slab headers, every directory entry, every cell; and compares each closed window with the
  * finer tier, where that still has all of it.  Opens it read-only by itself, so it also tells of a
- * store that rondo_store_open() refuses.  Writes nothing; a writer may be at work: what is in flight
- * is no finding.  Memory: 24 bytes for each of max_series, and open files.  opts and report may be
+ * store that rondo_store_open() refuses.  Writes nothing; a writer may be at work: what is in
+ * flight is no finding.  Memory: 24 bytes for each of max_series, and open files.  opts and report may be
  * NULL; set their sizes.  Any thread.
  *
  * A flipped bit in a value that no other tier has yet, or any more, can't be found.  Where a clock
@@ -516,16 +517,14 @@ RONDO_API int rondo_sigbus_fixup(void *address);
 #define RONDO_SLOW_BUCKETS 16
 
 /*
- * A snapshot of what a store is and has.  Counters are since it was opened, by this handle; those from
- * too_old on are also known to read-only handles, as the writer's rondo_consolidate() last left them,
- * about every ten seconds.
+ * A snapshot of what a store is and has.  Counters are since it was opened, by this handle; those
+ * from too_old on are also known to read-only handles, as the writer's rondo_consolidate() last
+ * left them, about every ten seconds.
  *
- * slow[i]: recording calls that left the inline path and took less than 2^(5 + i) ns (32, 64, ... ns; the
- * last has all that took longer), refusals included; all 0 without RONDO_OPEN_TIMED.  A recording call asks
- * no clock otherwise: two readings cost 40 ns, where entering a cell costs 5, and where the kernel can't
- * answer out of its shared page (some virtual machines) each is a system call.  A processor's own counter
- * would be cheaper, and not the same thing on every processor.  So it is asked for; what is counted
- * without asking, cells and seeks, says how often.  A call's page fault shows here.
+ * slow[i]: recording calls that left the inline path and took less than 2^(5 + i) ns (32, 64, ...
+ * ns; the last has all that took longer), refusals and page faults included; all 0 without
+ * RONDO_OPEN_TIMED, for two readings of the clock cost 40 ns (more where each is a system call, as
+ * in some virtual machines), and entering a cell 5.  cells and seeks say how often, without it.
  */
 struct rondo_store_info {
 	size_t size;
@@ -698,8 +697,9 @@ RONDO_API int rondo_record_slow(rondo_series *series, uint64_t ts_ns, double val
 RONDO_API int rondo_add_slow(rondo_series *series, uint64_t ts_ns, double delta);
 
 /*
- * Which tick of the handle's cell ts_ns lies in, 0 to 5; something larger if in none of them.  Exact: a
- * division by the invariant length, as Granlund and Montgomery have it (PLDI 1994).  Not to be called.
+ * Which tick of the handle's cell ts_ns lies in, 0 to 5; something larger if in none of them.
+ * Exact: a division by the invariant length, as Granlund and Montgomery have it (PLDI 1994).  Not
+ * to be called.
  */
 static inline uint64_t rondo_tick_(const rondo_series *series, uint64_t ts_ns)
 {
@@ -774,8 +774,8 @@ RONDO_API int rondo_record_total(rondo_series *series, uint64_t ts_ns, double to
 /*
  * HISTOGRAM: counts a value into its bucket of the tick.  value: finite; it goes into the first
  * bucket whose bound is not below it.  Seen whole or not at all: by a reader that comes in between,
- * after a kill in the middle of it, after a power loss; a tick of which a power loss left but a part
- * is unknown from then on.  Guarantees and errors as rondo_record().
+ * after a kill in the middle of it, after a power loss; a tick of which a power loss left but a
+ * part is unknown from then on.  Guarantees and errors as rondo_record().
  */
 RONDO_API int rondo_observe(rondo_series *series, uint64_t ts_ns, double value);
 
@@ -802,9 +802,9 @@ RONDO_API int rondo_record_batch(rondo_series *const *series, const double *valu
  * writers.  Call it about once a second; calling it late or seldom costs nothing but lateness, as
  * long as the finest tier still holds the data.  now_ns: the time; it may go back, see Clock steps
  * above.  budget: at most about that many windows of a series, then RONDO_MORE: call again, with
- * the same or a later now; and at most an eighth as many pages of each tier prepared for the writers,
- * the rest at the next calls; 0 is no limit.  No allocation; a system call per file, to see its size.
- * Safe beside writers.
+ * the same or a later now; and at most an eighth as many pages of each tier prepared for the
+ * writers, the rest at the next calls; 0 is no limit.  No allocation; a system call per file, to
+ * see its size.  Safe beside writers.
  * RONDO_E_READ_ONLY, _FAILED, _INVALID (now_ns 0).
  */
 RONDO_API int rondo_consolidate(rondo_store *store, uint64_t now_ns, uint64_t budget);
