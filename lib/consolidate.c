@@ -75,7 +75,8 @@ static void catch_up_values(struct schema *schema, uint32_t slot, uint64_t first
 
 /*
  * Coarser tiers: back from the newest data, as far as the source reaches, until a window from before
- * that data is there already, or there was no data at open.
+ * that data is there already, or there was no data at open.  If the last writer did not close the store,
+ * a window that is there says nothing of those before it.
  */
 static void catch_up_windows(struct schema *schema, uint32_t t, uint32_t slot, uint64_t first,
 			     uint64_t end, uint64_t until)
@@ -86,9 +87,12 @@ static void catch_up_windows(struct schema *schema, uint32_t t, uint32_t slot, u
 
 	window = window < until ? window : until;
 	for (n = n / tier->ratio + 1; n && window-- > 0; n--) {
-		bool before = window < first / tier->interval;
+		bool before = window < first / tier->interval, closed;
 
-		if ((before && !had_data) || (close_window(schema, t, slot, window) && before))
+		if (before && !had_data)
+			return;
+		closed = close_window(schema, t, slot, window);
+		if (before && closed && !schema->store->unclean)
 			return;
 	}
 }

@@ -171,6 +171,7 @@ struct rondo_store {
 	int fd;
 	bool read_only;
 	bool created; /* by this open */
+	bool unclean; /* its last writer did not close it */
 	bool timed;
 	bool failed;
 	uint32_t n_schemas;

@@ -176,7 +176,8 @@ static int mark_dirty(struct rondo_store *store, const struct rondo_open_opts *o
 
 	if (store->read_only)
 		return 0;
-	if (store->superblock.dirty)
+	store->unclean = store->superblock.dirty;
+	if (store->unclean)
 		store->superblock.unclean_opens++;
 	store->superblock.dirty = 1;
 	err = superblock_write(store->fd, &store->superblock);

@@ -303,12 +303,13 @@ END_TEST
 /* ---- cells ---- */
 
 /*
- * A kill between the lanes of a window: the lanes that are missing are filled in after reopening, and
- * no later total lacks what the window had.
+ * A kill between the lanes of a window leaves the first ones, the power may leave the last ones: those
+ * that are missing are filled in after reopening, and no later total lacks what the window had.
  */
 START_TEST(core_a_kill_between_two_lanes)
 {
-	for (int lanes = 0; lanes <= 5; lanes++) {
+	for (int left = 0; left < 12; left++) {
+		int lanes = left / 2; /* that are there */
 		const char *file = in_scratch("lanes/small.t1.slab");
 		rondo_store *store = make_store(in_scratch("lanes"));
 		rondo_series *c = counter(store, "c");
@@ -320,10 +321,11 @@ START_TEST(core_a_kill_between_two_lanes)
 			ck_ok(rondo_add(c, T0 + i * SEC, (double)(i + 1)));
 		consolidate(store, T0 + 26 * SEC);
 		ck_ok(rondo_store_close(store));
-		/* of the window [10, 20), the last one closed, all but the first lanes to be written go */
+		/* of the window [10, 20), the last one closed */
 		map = map_file(file);
 		cells = (void *)(map + SLAB_HEADER);
-		for (int lane = 4 - lanes; lane >= 0; lane--) {
+		for (int gone = 0; gone < 5 - lanes; gone++) {
+			int lane = left % 2 ? gone : 4 - gone;
 			uint64_t window = T0 / (10 * SEC) + 1, rows = 11;
 			struct disk_cell *cell = &cells[window / 6 % rows * 4 * 5 + (size_t)lane];
 
@@ -343,6 +345,44 @@ START_TEST(core_a_kill_between_two_lanes)
 		ck_ok(rondo_store_close(store));
 		remove_tree(in_scratch("lanes"));
 	}
+}
+END_TEST
+
+/* The power took a cell of the third tier, and left later ones: what the second tier holds makes it again. */
+START_TEST(core_a_cell_that_the_power_took_from_before_others)
+{
+	static const struct rondo_tier tiers[] = {
+		{ .interval_ns = SEC, .retention_ns = 30 * SEC },
+		{ .interval_ns = 2 * SEC, .retention_ns = 400 * SEC, .functions = ALL_FUNCTIONS },
+		{ .interval_ns = 4 * SEC, .retention_ns = 400 * SEC, .functions = RONDO_FNS_SUM },
+	};
+	const struct rondo_schema schema = schema_of_tiers("holes", tiers, 3, 1);
+	uint64_t base = T0 / (24 * SEC) * (24 * SEC), rows = 19;
+	rondo_store *store = create(in_scratch("holes"), &schema, 1);
+	rondo_series *c = counter(store, "c");
+	struct disk_cell *cell;
+	rondo_id id;
+	char *map;
+
+	for (uint64_t i = 0; i < 200; i++) {
+		ck_ok(rondo_add(c, base + i * SEC, (double)(i + 1)));
+		consolidate(store, base + i * SEC);
+	}
+	ck_ok(rondo_store_close(store));
+	change_superblock(in_scratch("holes/store.rondo"), 2, IN_SUPERBLOCK(dirty), 1);
+	map = map_file(in_scratch("holes/holes.t2.slab"));
+	cell = (struct disk_cell *)(map + SLAB_HEADER) + (base / (24 * SEC) + 3) % rows;
+	ck_assert_uint_eq(cell->tag & ((UINT64_C(1) << 42) - 1), base / (24 * SEC) + 3);
+	memset(cell, 0, sizeof(*cell));
+	munmap(map, size_of_file(in_scratch("holes/holes.t2.slab")));
+
+	store = reopen(in_scratch("holes"), 0);
+	id = id_of_name(store, "c");
+	ck_absent(store, id, 2, RONDO_FN_SUM, base + 72 * SEC);
+	consolidate(store, base + 200 * SEC);
+	for (uint64_t i = 0; i + 4 + 6 <= 200; i += 4)
+		ck_value(store, id, 2, RONDO_FN_SUM, base + i * SEC, (double)(4 * i + 10));
+	ck_ok(rondo_store_close(store));
 }
 END_TEST
 
@@ -399,6 +439,7 @@ int main(void)
 {
 	const struct test_entry tests[] = {
 		{ core_a_kill_between_two_lanes, 'C' },
+		{ core_a_cell_that_the_power_took_from_before_others, 'C' },
 		{ errors_versions_and_features, 'E' },
 		{ errors_an_older_copy_was_taken_for_a_newer_version, 'E' },
 		{ errors_superblock_fields_out_of_range, 'E' },
