@@ -91,7 +91,8 @@ RONDO_API int rondo_drain(rondo_store *store, struct rondo_cursor *cursor,
 	if (!store || !cursor || !samples || !cap || !n ||
 	    memcmp(cursor->store, store->superblock.uuid, sizeof(cursor->store)) ||
 	    cursor->schema >= store->n_schemas ||
-	    cursor->tier >= store->schemas[cursor->schema].n_tiers)
+	    cursor->tier >= store->schemas[cursor->schema].n_tiers ||
+	    (unsigned int)function > RONDO_FN_RATE)
 		return RONDO_E_INVALID;
 	schema = &store->schemas[cursor->schema];
 	tier = &schema->tiers[cursor->tier];

@@ -147,6 +147,8 @@ START_TEST(errors_cursors_of_others)
 	ck_ok(rondo_cursor_begin(a.store, 0, 1, 0, &cursor));
 	ck_err(rondo_drain(b.store, &cursor, RONDO_FN_SUM, &sample, 1, &n), RONDO_E_INVALID);
 	ck_err(rondo_drain(a.store, &cursor, RONDO_FN_SUM, &sample, 0, &n), RONDO_E_INVALID);
+	ck_err(rondo_drain(a.store, &cursor, (enum rondo_function)9, &sample, 1, &n),
+	       RONDO_E_INVALID);
 	cursor.tier = 9;
 	ck_err(rondo_drain(a.store, &cursor, RONDO_FN_SUM, &sample, 1, &n), RONDO_E_INVALID);
 	rondo_store_close(a.store);
