@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <termios.h>
 #include <unistd.h>
 #include "clock.h"
@@ -108,7 +109,8 @@ static int make_raw(void)
 {
 	struct termios raw;
 
-	if (tcgetattr(STDIN_FILENO, &saved))
+	/* Some threads exit() where they can't enter their sandbox. */
+	if (tcgetattr(STDIN_FILENO, &saved) || atexit(console_restore))
 		return -1;
 	raw = saved;
 	cfmakeraw(&raw);
