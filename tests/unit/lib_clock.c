@@ -259,13 +259,25 @@ START_TEST(core_nobody_consolidates_for_an_hour)
 }
 END_TEST
 
+#define BORDER ((T0 / (30 * SEC) + 2) * 30 * SEC) /* of cells, and of windows */
+
+/* The series pause, or have ended: all that they had is closed without another sample. */
+static void pause_of_the_series(uint64_t border, const char *name)
+{
+	for (uint64_t t = 0; t < 120; t++)
+		consolidate(store, border + t * SEC);
+	check_windows(1, 10 * SEC, border - 10 * SEC, border + 110 * SEC);
+	check_windows(2, 60 * SEC, border - 60 * SEC, border + 60 * SEC);
+	end(name);
+}
+
 /*
  * A step back of less than the grace, and one late sample in the cell before: if those are the series'
  * last ones, the window that had begun by then is closed all the same.
  */
 START_TEST(limits_a_series_ends_as_the_clock_steps_back)
 {
-	uint64_t border = (T0 / (30 * SEC) + 2) * 30 * SEC; /* of cells, and of windows */
+	const uint64_t border = BORDER;
 
 	begin("ends", 0, 0);
 	consolidate(store, border);
@@ -273,11 +285,7 @@ START_TEST(limits_a_series_ends_as_the_clock_steps_back)
 	consolidate(store, border + SEC);
 	consolidate(store, border - SEC);
 	ck_ok(sample(border - SEC, 2));
-	for (uint64_t t = 0; t < 120; t++)
-		consolidate(store, border + t * SEC);
-	check_windows(1, 10 * SEC, border - 10 * SEC, border + 110 * SEC);
-	check_windows(2, 60 * SEC, border - 60 * SEC, border + 60 * SEC);
-	end("ends");
+	pause_of_the_series(border, "ends");
 }
 END_TEST
 
@@ -287,7 +295,7 @@ END_TEST
  */
 START_TEST(limits_a_late_sample_after_reopening)
 {
-	uint64_t border = (T0 / (30 * SEC) + 2) * 30 * SEC;
+	const uint64_t border = BORDER;
 
 	begin("reopened", 0, 0);
 	consolidate(store, border);
@@ -301,11 +309,7 @@ START_TEST(limits_a_late_sample_after_reopening)
 	ck_ok(sample(border + 6 * SEC, 3));
 	ck_ok(sample(border + 10 * SEC, 4));
 	ck_ok(sample(border - SEC, 5));
-	for (uint64_t t = 0; t < 120; t++)
-		consolidate(store, border + t * SEC);
-	check_windows(1, 10 * SEC, border - 10 * SEC, border + 110 * SEC);
-	check_windows(2, 60 * SEC, border - 60 * SEC, border + 60 * SEC);
-	end("reopened");
+	pause_of_the_series(border, "reopened");
 }
 END_TEST
 
