@@ -73,6 +73,7 @@ int drain_begin(struct drain *d, struct kernel *k, struct store *s, uint64_t now
 	d->offset = offset;
 	if (watch_begin(&d->watch, d->c, k, s, &d->vms, d->settings->store.sizes.top, now + offset))
 		return -1;
+	d->watch.host.measures = d->settings->measure;
 	if (d->settings->outlier_ns)
 		d->log = event_log_open(d->settings->store_dir);
 	d->roster = info_roster(s);

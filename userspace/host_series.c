@@ -98,7 +98,7 @@ static void add_programs(struct host_series *h, struct store *s, struct kernel *
 		series_add_growth(s, h->program_runs[i], &h->runs_stored[i], cost.runs, span);
 	}
 	series_add_growth(s, h->missed, &h->missed_stored, missed, span);
-	h->measuring = ++h->ticks % MEASURE_EVERY == 1;
+	h->measuring = h->measures && ++h->ticks % MEASURE_EVERY == 1;
 	kernel_measure(k, h->measuring);
 }
 

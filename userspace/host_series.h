@@ -34,6 +34,7 @@ struct host_series {
 	rondo_series *program_ns[PROGRAMS_MAX], *program_runs[PROGRAMS_MAX], *missed;
 	uint64_t ns_stored[PROGRAMS_MAX], runs_stored[PROGRAMS_MAX], missed_stored;
 	unsigned int ticks;
+	bool measures; /* programs, at all */
 	bool measuring;
 };
 

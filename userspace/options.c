@@ -33,6 +33,8 @@ const char options_help[] =
 	"  --outlier TIME    exits and waits that go into the store's event log (50ms), or off\n"
 	"  --max-overhead P  drop groups, histograms first, where measuring takes more than this\n"
 	"                    share of the host's CPU time, as in 1% (off)\n"
+	"  --measure YESNO   what its BPF programs cost, by the kernel's statistics, which are\n"
+	"                    switched on for every tenth tick: yes or no (yes)\n"
 	"  --proc DIR        the host's /proc, if this one is a pid namespace's\n"
 	"of a new store:\n"
 	"  --max-vcpus N     how many vCPUs it has room for at the same time (64)\n"
@@ -87,6 +89,7 @@ static const struct option long_options[] = {
 	SETTING("filter"),
 	SETTING("outlier"),
 	SETTING("max-overhead"),
+	SETTING("measure"),
 	SETTING("proc"),
 	{ "config", required_argument, NULL, OPT_CONFIG },
 	{ "plan", required_argument, NULL, OPT_PLAN },

@@ -217,13 +217,23 @@ static int set_max_overhead(struct settings *s, const char *value, char *error, 
 	return -1;
 }
 
-static int set_verbose(struct settings *s, const char *value, char *error, size_t size)
+static int yes_or_no(const char *value, bool *yes, char *error, size_t size)
 {
-	s->verbose = !strcmp(value, "yes");
-	if (s->verbose || !strcmp(value, "no"))
+	*yes = !strcmp(value, "yes");
+	if (*yes || !strcmp(value, "no"))
 		return 0;
 	snprintf(error, size, "yes or no");
 	return -1;
+}
+
+static int set_measure(struct settings *s, const char *value, char *error, size_t size)
+{
+	return yes_or_no(value, &s->measure, error, size);
+}
+
+static int set_verbose(struct settings *s, const char *value, char *error, size_t size)
+{
+	return yes_or_no(value, &s->verbose, error, size);
 }
 
 static const struct {
@@ -240,6 +250,7 @@ static const struct {
 	{ "filter", set_filter },
 	{ "outlier", set_outlier },
 	{ "max-overhead", set_max_overhead },
+	{ "measure", set_measure },
 	{ "proc", set_proc },
 	{ "verbose", set_verbose },
 };
@@ -254,6 +265,7 @@ void settings_default(struct settings *s)
 		.store = { .groups = groups_default(),
 			   .sizes = { .max_vcpus = MAX_VCPUS_DEFAULT, .top = TOP_DEFAULT } },
 		.outlier_ns = NS_PER_S / 20,
+		.measure = true,
 	};
 }
 
@@ -376,6 +388,10 @@ int settings_check(struct settings *s, char *error, size_t size)
 	if (!s->max_vms_given)
 		s->store.sizes.max_vms = s->store.sizes.max_vcpus;
 	apply_tick(s);
+	if (s->max_overhead && !s->measure) {
+		snprintf(error, size, "max-overhead needs measure = yes");
+		return -1;
+	}
 	err = filter_check(s->filter, why, sizeof(why));
 	if (err) {
 		snprintf(error, size, "filter: %s", why);

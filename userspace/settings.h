@@ -29,6 +29,7 @@ struct settings {
 	uint64_t
 		outlier_ns; /* exits and waits of at least so long go into the event log; 0: none */
 	uint32_t max_overhead; /* in millionths of the host's CPU time; 0: no limit */
+	bool measure;          /* what the BPF programs cost, in every tenth tick */
 	bool verbose;
 };
 

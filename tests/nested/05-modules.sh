@@ -16,13 +16,13 @@ out=$(rondo-bpfd --check 2>&1)
 is $? 3 "--check without KVM is exit status 3"
 ok "and says what to do" grep -q 'modprobe kvm_amd' <<<"$out"
 
-start early rondo-bpfd --store "$T/none"
+start early rondo-bpfd --store "$T/none" --measure no
 wait_for 60 grep -q 'KVM is not loaded.*waiting for it' "$T/early.err" || bail "it waits" "$(cat "$T/early.err")"
 kill -TERM "$pid"
 finish "$pid" 20
 is $? 0 "one that waits ends clean on SIGTERM"
 
-start rondo-bpfd rondo-bpfd --store "$T/store" --max-vcpus 4
+start rondo-bpfd rondo-bpfd --store "$T/store" --max-vcpus 4 --measure no
 collector=$pid
 wait_for 60 grep -q 'KVM is not loaded.*waiting for it' "$T/rondo-bpfd.err" ||
 	bail "it waits" "$(cat "$T/rondo-bpfd.err")"

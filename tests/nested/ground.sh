@@ -141,10 +141,15 @@ new_results()
 # each script that gave no sound TAP.
 merge()
 {
-	local script name summary status n=0
+	local script name summary status ended began n=0
+	began=$(stat -c %Y "$results/list")
 	for script in "$@"; do
 		name=$(basename "$script" .sh)
 		status=$(cat "$results/$name.status" 2>/dev/null || echo none)
+		if ended=$(stat -c %Y "$results/$name.status" 2>/dev/null); then
+			echo "# $name: $((ended - began)) s"
+			began=$ended
+		fi
 		if [ "$status" = none ]; then
 			n=$((n + 1))
 			echo "not ok $n - $name: it was not run to its end in the ground"

@@ -86,6 +86,7 @@ START_TEST(core_file)
 				   "filter = web-*,!*-test\n"
 				   "outlier = off\n"
 				   "max-overhead = 0.5%\n"
+				   "measure = yes\n"
 				   "proc = /host/proc\n"
 				   "verbose = yes"),
 			 0);
@@ -102,6 +103,9 @@ START_TEST(core_file)
 	ck_assert_str_eq(s.proc, "/host/proc");
 	ck_assert(s.verbose);
 	ck_assert_int_eq(settings_check(&s, error, sizeof(error)), 0);
+	s.measure = false;
+	ck_assert_int_eq(settings_check(&s, error, sizeof(error)), -1);
+	ck_assert_ptr_nonnull(strstr(error, "measure"));
 }
 END_TEST
 
@@ -203,6 +207,7 @@ START_TEST(errors_each_has_a_sentence)
 		{ "max-overhead", "nan%" },
 		{ "store", "" },
 		{ "proc", "" },
+		{ "measure", "2" },
 		{ "verbose", "maybe" },
 		{ "nothing", "1" },
 	};
