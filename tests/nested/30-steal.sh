@@ -5,6 +5,7 @@
 # against the scheduler's own figure (schedstat), to the nanosecond, and against what KVM tells the
 # guest, read by the guest itself. Also the other parts of the time budget, each against its own oracle.
 
+. "$(dirname "$0")/only.sh" nested-6.1
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/common.sh"
 need perf jq

@@ -4,9 +4,6 @@
 #
 # tests/native/parts.sh, in the nested ground.
 
-[ "$GROUND" = nested-6.1 ] || [ -n "${RONDO_TEST_LONG:-}" ] || {
-	echo "1..0 # SKIP 6.1 has it; RONDO_TEST_LONG=1 has it here, too"
-	exit 0
-}
+. "$(dirname "$0")/only.sh" nested-6.1
 # shellcheck source=../native/parts.sh
 . "$(dirname "$0")/../native/parts.sh"

@@ -3,6 +3,7 @@
 #
 # rondo-bpfd --events: a line for each hardware exit; the guest's events are known.
 
+. "$(dirname "$0")/only.sh" nested-6.1
 . "$(dirname "$0")/../lib.sh"
 need jq
 [ -x "$BUILD/bin/rondo-bpfd" ] || skip_all "rondo-bpfd is not built (no clang or bpftool)"
