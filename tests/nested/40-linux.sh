@@ -8,6 +8,7 @@
 # all of it, with other numbers of vCPUs and sizes of memory.
 
 . "$(dirname "$0")/../lib.sh"
+[ -n "${RONDO_TEST_LONG:-}" ] || skip_all "the emulated CPUs don't stand a Linux guest every time; make test-full has it"
 need rondo-vmm cpio sha256sum
 
 version=${GROUND#nested-}

@@ -7,6 +7,7 @@
 # are 20-exits.sh's.
 
 . "$(dirname "$0")/../lib.sh"
+[ -n "${RONDO_TEST_LONG:-}" ] || skip_all "the emulated CPUs don't stand a Linux guest every time; make test-full has it"
 . "$(dirname "$0")/common.sh"
 need jq qemu-system-x86_64 cpio
 

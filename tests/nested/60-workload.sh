@@ -6,6 +6,7 @@
 # disk is what the guest itself counted. One kernel is enough, as the guest is the same.
 
 . "$(dirname "$0")/../lib.sh"
+[ -n "${RONDO_TEST_LONG:-}" ] || skip_all "the emulated CPUs don't stand a Linux guest every time; make test-full has it"
 need rondo-vmm rondo-bpf-cli cpio jq
 version=${GROUND#nested-}
 [ "$version" = 6.12 ] || [ -n "${RONDO_TEST_LONG:-}" ] || skip_all "6.12 has it; RONDO_TEST_LONG=1 has it here, too"
