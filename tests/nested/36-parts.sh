@@ -4,6 +4,6 @@
 #
 # tests/native/parts.sh, in the nested ground.
 
-. "$(dirname "$0")/only.sh" nested-6.1
+. "$(dirname "$0")/only.sh" native
 # shellcheck source=../native/parts.sh
 . "$(dirname "$0")/../native/parts.sh"

@@ -3,6 +3,6 @@
 #
 # rondo-vmm's own store beside rondo-bpfd's, on this ground.
 
-. "$(dirname "$0")/only.sh" nested-6.1
+. "$(dirname "$0")/only.sh" native
 # shellcheck source=../native/vmm_cross.sh
 . "$(dirname "$0")/../native/vmm_cross.sh"
