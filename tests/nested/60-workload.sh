@@ -9,7 +9,6 @@
 [ -n "${RONDO_TEST_LONG:-}" ] || skip_all "the emulated CPUs don't stand a Linux guest every time; make test-full has it"
 need rondo-vmm rondo-bpf-cli cpio jq
 version=${GROUND#nested-}
-[ "$version" = 6.12 ] || [ -n "${RONDO_TEST_LONG:-}" ] || skip_all "6.12 has it; RONDO_TEST_LONG=1 has it here, too"
 
 mkdir "$T/build"
 ok "make vmm-guest's script" env "BUILD=$T/build" "GROUND_DIR=$BUILD/ground" "GROUND_KERNEL=$version" \
